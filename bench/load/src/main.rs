@@ -1,0 +1,3 @@
+//! Load harness: each subsystem beside its peers in one run.
+
+fn main() {}

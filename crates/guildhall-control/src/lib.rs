@@ -1,0 +1,1 @@
+//! Registry, documents, locks: services with handles, over the store.

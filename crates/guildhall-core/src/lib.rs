@@ -1,0 +1,1 @@
+//! Guildhall's documents, indexes and decisions: pure and synchronous.

@@ -1,0 +1,1 @@
+//! The one durable primitive: a segmented, checksummed, group-committed append log.

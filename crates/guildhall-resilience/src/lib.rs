@@ -1,0 +1,1 @@
+//! Resilience rules as pure state machines.

@@ -1,0 +1,1 @@
+//! The guildhall binary: settings, roles, HTTP handlers, CLI.

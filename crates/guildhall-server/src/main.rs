@@ -1,0 +1,3 @@
+//! The `guildhall` binary.
+
+fn main() {}

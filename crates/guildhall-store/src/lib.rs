@@ -1,0 +1,1 @@
+//! The Store trait, its embedded engine and a conformance suite for any engine.

@@ -1,0 +1,1 @@
+//! The SDK: what a service author adds to be governed by Guildhall.

@@ -1,0 +1,1 @@
+//! The demo shop: user-service and order-service on the SDK.

@@ -1,0 +1,3 @@
+//! Repository chores: tidy, code generation, references, benchmarks.
+
+fn main() {}
