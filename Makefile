@@ -1,0 +1,56 @@
+# The index of what one does here. Each target does its own set-up on a Debian machine that has cargo, make and root.
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-once test test-full bench lint lint-deps lint-spelling fmt
+
+# Kill cycles and power-loss runs of the full tests; the tests' own default is for every day.
+CYCLES ?= 5000
+# gateway, registry, store or idle: `make bench WHICH=store`.
+WHICH ?= gateway registry store idle
+
+help: ## show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+demo: ## build the release and run the demo shop, with a platform and a gateway node; it stays up until Ctrl-C
+	@scripts/setup build
+	@echo "Building guildhall (release; several minutes the first time) ..."
+	@cargo build --release --package guildhall-server
+	@exec "$$(scripts/target-dir)/release/guildhall" demo
+
+demo-once: ## the same story once, on a debug build; fails unless each step's check holds
+	@scripts/setup build
+	@echo "Building guildhall (debug) ..."
+	@cargo build --package guildhall-server
+	@"$$(scripts/target-dir)/debug/guildhall" demo --once </dev/null
+
+test: lint ## format, clippy, tidy, and every test and doc test
+	@echo "== tests"
+	@cargo test --workspace
+
+test-full: lint ## what takes longer: CYCLES (5000) kill cycles and power-loss runs, on optimised code
+	@echo "== tests, $(CYCLES) cycles"
+	@GUILDHALL_TEST_CYCLES=$(CYCLES) cargo test --workspace --profile bench
+
+bench: ## every benchmark beside its peers, into bench/RESULTS.md; one alone: make bench WHICH=store
+	@scripts/setup build
+	@scripts/bench-setup
+	@set -e; for which in $(WHICH); do cargo xtask bench $$which; done
+
+lint: ## format check, clippy and tidy
+	@scripts/setup test
+	@echo "== format"
+	@cargo fmt --all --check
+	@echo "== clippy"
+	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+	@echo "== tidy"
+	@cargo xtask tidy
+
+lint-deps: ## licences, bans and advisories of the dependencies, with cargo-deny
+	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
+	@cargo deny check
+
+lint-spelling: ## spelling, with typos
+	@typos --version >/dev/null 2>&1 || { echo "typos is missing: cargo install --locked typos-cli"; exit 1; }
+	@typos
+
+fmt: ## format the code
+	@cargo fmt --all

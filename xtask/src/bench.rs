@@ -1,0 +1,57 @@
+//! `cargo xtask bench <which> [options]`: builds what the benchmark needs with release code, then hands over to the
+//! harness in `bench/load`, which measures. No figure is made here.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace;
+
+/// What `cargo xtask bench` takes: the benchmark's name first, then whatever the harness understands.
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Args {
+    /// gateway, registry, store or idle, then the harness's own options (`--help` lists them).
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    rest: Vec<String>,
+}
+
+/// Builds the server (unless only the harness is asked for help) and the harness, and runs it in the workspace's root.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let root = workspace::root();
+    let only_help = args.rest.iter().any(|arg| arg == "--help" || arg == "-h");
+    let names_a_server = args.rest.iter().any(|arg| arg.starts_with("--guildhall"));
+    if !only_help && !names_a_server {
+        build(&["build", "--release", "--package", "guildhall-server"])?;
+    }
+    build(&[
+        "build",
+        "--profile",
+        "bench",
+        "--package",
+        "guildhall-bench",
+    ])?;
+    let harness = workspace::target_dir()?.join("release/guildhall-bench");
+    let status = Command::new(&harness)
+        .args(&args.rest)
+        .current_dir(root)
+        .status()
+        .with_context(|| format!("cannot start {}", harness.display()))?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn build(args: &[&str]) -> Result<()> {
+    let status = Command::new(workspace::cargo())
+        .args(args)
+        .current_dir(workspace::root())
+        .status()
+        .context("cannot start cargo")?;
+    if !status.success() {
+        bail!("cargo {} failed", args.join(" "));
+    }
+    Ok(())
+}
