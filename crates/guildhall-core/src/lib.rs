@@ -1,1 +1,17 @@
-//! Guildhall's documents, indexes and decisions: pure and synchronous.
+//! Guildhall's documents, indexes and decisions.
+//!
+//! Pure and synchronous: no async runtime, no clock, no IO, no randomness of its own. Time is an
+//! argument. The control plane, the gateway, the SDK and the command line all read the same
+//! documents through this crate, so that they cannot disagree about what a document means.
+//!
+//! - [`document`]: what every document has in common: names, metadata, strict decoding, keys.
+//! - [`registry`]: services, versions, instances; the catalog, discovery, graph, contracts.
+//! - [`route`]: Gateway API routes and how a request finds its backend.
+//! - [`access`]: who asks, and whether they may.
+//! - [`source`]: how changes of documents reach whoever keeps a snapshot of them.
+
+pub mod access;
+pub mod document;
+pub mod registry;
+pub mod route;
+pub mod source;

@@ -1,0 +1,174 @@
+//! Any document, behind an `Arc`: what snapshots hold and watches carry.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{DocumentKey, Kind, Metadata, Object, Pointer, Problems, Spec, strict};
+use crate::{registry, route};
+
+macro_rules! documents {
+    ($($kind:ident: $spec:ty,)*) => {
+        /// A document of any kind. Cloning is cheap.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub enum Document {
+            $(
+                #[doc = concat!("A document of kind `", stringify!($kind), "`.")]
+                $kind(Arc<Object<$spec>>),
+            )*
+        }
+
+        impl Document {
+            /// Its kind.
+            pub fn kind(&self) -> Kind {
+                match self { $(Self::$kind(_) => Kind::$kind,)* }
+            }
+
+            /// Its metadata.
+            pub fn metadata(&self) -> &Metadata {
+                match self { $(Self::$kind(object) => &object.metadata,)* }
+            }
+
+            /// Which document it is.
+            pub fn key(&self) -> DocumentKey {
+                match self { $(Self::$kind(object) => object.key(),)* }
+            }
+
+            /// The same document with other metadata.
+            pub fn with_metadata(&self, metadata: Metadata) -> Self {
+                match self {
+                    $(Self::$kind(object) => Self::$kind(Arc::new(Object {
+                        metadata,
+                        spec: object.spec.clone(),
+                        status: object.status.clone(),
+                    })),)*
+                }
+            }
+
+            /// Whether both want the same: labels, annotations and spec.
+            pub fn same_intent(&self, other: &Self) -> bool {
+                match (self, other) {
+                    $((Self::$kind(a), Self::$kind(b)) => {
+                        a.spec == b.spec
+                            && a.metadata.labels == b.metadata.labels
+                            && a.metadata.annotations == b.metadata.annotations
+                    })*
+                    _ => false,
+                }
+            }
+
+            /// Applies the kind's type to a spec that a client sent, and validates it.
+            pub(super) fn from_body(
+                kind: Kind,
+                metadata: Metadata,
+                name: Option<&str>,
+                spec: &str,
+            ) -> Result<Self, Problems> {
+                match kind { $(Kind::$kind => typed::<$spec>(metadata, name, spec).map(Self::$kind),)* }
+            }
+
+            /// What the store keeps under the spec's key: metadata without revision, and spec.
+            pub fn to_stored(&self) -> Result<Vec<u8>, serde_json::Error> {
+                let metadata = Metadata { revision: 0, ..self.metadata().clone() };
+                match self {
+                    $(Self::$kind(object) => serde_json::to_vec(&Stored { metadata, spec: &object.spec }),)*
+                }
+            }
+
+            /// Reads what [`Document::to_stored`] wrote, at the store's `revision`.
+            pub fn from_stored(kind: Kind, revision: u64, stored: &[u8]) -> Result<Self, serde_json::Error> {
+                match kind {
+                    $(Kind::$kind => {
+                        let Stored { mut metadata, spec } = serde_json::from_slice::<Stored<$spec>>(stored)?;
+                        metadata.revision = revision;
+                        Ok(Self::$kind(Arc::new(Object::new(metadata, spec))))
+                    })*
+                }
+            }
+
+            /// Reads a document as the API writes it, status included.
+            pub fn from_api(kind: Kind, json: &str) -> Result<Self, serde_json::Error> {
+                match kind {
+                    $(Kind::$kind => {
+                        let Served { metadata, spec, status } =
+                            serde_json::from_str::<Served<$spec, <$spec as Spec>::Status>>(json)?;
+                        Ok(Self::$kind(Arc::new(Object { metadata, spec, status })))
+                    })*
+                }
+            }
+
+            /// The same document with the status that the store keeps; `None` takes it away.
+            pub fn with_stored_status(&self, status: Option<&[u8]>) -> Result<Self, serde_json::Error> {
+                match self {
+                    $(Self::$kind(object) => {
+                        let status = status.map(serde_json::from_slice).transpose()?;
+                        Ok(Self::$kind(Arc::new(Object { status, ..Object::clone(object) })))
+                    })*
+                }
+            }
+        }
+
+        $(
+            impl From<Object<$spec>> for Document {
+                fn from(object: Object<$spec>) -> Self {
+                    Self::$kind(Arc::new(object))
+                }
+            }
+        )*
+    };
+}
+
+documents! {
+    Service: registry::Service,
+    ServiceVersion: registry::ServiceVersion,
+    Instance: registry::Instance,
+    Lock: registry::Lock,
+    Gateway: route::Gateway,
+    HttpRoute: route::HttpRoute,
+}
+
+/// What the store keeps of a document under its spec's key.
+#[derive(Serialize, Deserialize)]
+struct Stored<S> {
+    metadata: Metadata,
+    spec: S,
+}
+
+/// A document as the API writes it; `apiVersion` and `kind` are known by then.
+#[derive(Deserialize)]
+struct Served<S, T> {
+    metadata: Metadata,
+    spec: S,
+    #[serde(default = "none")]
+    status: Option<T>,
+}
+
+fn none<T>() -> Option<T> {
+    None
+}
+
+impl Document {
+    /// Its labels.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.metadata().labels
+    }
+}
+
+/// Decodes and validates one spec; `name` is what the path says, in the key's form.
+fn typed<S: Spec>(mut metadata: Metadata, name: Option<&str>, spec: &str) -> Result<Arc<Object<S>>, Problems> {
+    let mut spec: S = strict::decode(spec, "/spec")?;
+    if let Some(name) = name {
+        spec.adopt(&mut metadata, name);
+        let key = spec.key_name(&metadata);
+        if key != name {
+            return Err(Problems::one("/metadata/name", format!("the path says {name:?}, the document {key:?}")));
+        }
+    }
+    let mut problems = Problems::default();
+    if let Err(detail) = S::check_name(&metadata.name) {
+        problems.add("/metadata/name", detail);
+    }
+    spec.validate(&Pointer::root("spec"), &mut problems);
+    problems.into_result(Arc::new(Object::new(metadata, spec)))
+}
