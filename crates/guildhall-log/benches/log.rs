@@ -1,0 +1,2 @@
+//! Appends a second.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What is promised after a power loss, and why it holds.
