@@ -1,0 +1,62 @@
+//! The headers that Guildhall adds to HTTP's own.
+
+use http::HeaderName;
+
+/// `incarnation.revision`: on a write the index that covers it, on a read the one it stands at.
+pub const INDEX: HeaderName = HeaderName::from_static("guildhall-index");
+/// Something that was ignored or is about to change, for people; may stand more than once.
+pub const WARNING: HeaderName = HeaderName::from_static("guildhall-warning");
+/// Why the gateway or the SDK refused a request, in one word.
+pub const REASON: HeaderName = HeaderName::from_static("guildhall-reason");
+/// The request's id; accepted from the caller or made, and carried through every hop.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The service that calls.
+pub const SERVICE_ID: HeaderName = HeaderName::from_static("x-service-id");
+/// W3C trace context.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// W3C trace context, the vendors' part.
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+/// Where an event stream is taken up again.
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The most bytes of a request id that is accepted from a caller.
+pub const MAX_REQUEST_ID: usize = 128;
+
+/// Whether a caller's request id is taken over: 1–128 visible ASCII characters.
+pub fn is_request_id(id: &str) -> bool {
+    (1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// The `ETag` of a spec's revision: `"42"`.
+pub fn etag(revision: u64) -> String {
+    format!("\"{revision}\"")
+}
+
+/// The revision an `If-Match` or `ETag` value names; `None` for `*`, lists and anything else.
+pub fn parse_etag(value: &str) -> Option<u64> {
+    let value = value.trim();
+    let value = value.strip_prefix("W/").unwrap_or(value);
+    value.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_etag_reads_back() {
+        assert_eq!(parse_etag(&etag(42)), Some(42));
+        assert_eq!(parse_etag("W/\"7\""), Some(7));
+        for bad in ["*", "42", "\"a\"", "\"1\", \"2\"", ""] {
+            assert_eq!(parse_etag(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_request_id_is_short_and_visible() {
+        assert!(is_request_id("req-1"));
+        for bad in ["", "a b", "a\u{7f}", "ü", &"x".repeat(129)] {
+            assert!(!is_request_id(bad), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What goes over the wire. Pure: no IO, no clock.
+//!
+//! Documents and graphs are `guildhall-core`'s; here is what stands around them.
+
+mod code;
+mod deleted;
+mod discovery;
+mod document;
+pub mod header;
+mod list;
+mod lock;
+pub mod path;
+mod problem;
+mod report;
+pub mod sse;
+mod status;
+mod timeline;
+mod watch;
+
+pub use code::Code;
+pub use deleted::DeletedDocument;
+pub use discovery::Discovery;
+pub use document::{DocumentError, read_document};
+pub use list::{List, ListMetadata, MAX_LIMIT};
+pub use lock::{AcquireLock, LockToken};
+pub use problem::{PROBLEM_JSON, Problem};
+pub use report::{HeartbeatAnswer, MaintenanceBody, ReportBody};
+pub use status::{RoleStatus, Status, StoreStatus};
+pub use timeline::{Timeline, TimelineEntry};
+pub use watch::{EventKind, Resync, WatchEvent, WatchEventError};
