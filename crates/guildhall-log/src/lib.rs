@@ -25,6 +25,7 @@ pub mod recover;
 
 mod appender;
 mod block_on;
+mod clock;
 mod committer;
 mod error;
 mod frame;

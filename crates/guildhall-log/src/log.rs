@@ -1,16 +1,45 @@
 //! The writer: one owner, synchronous, one write and one fdatasync a group.
 
-use std::{ops::RangeInclusive, sync::Arc};
+use std::{
+    io,
+    ops::RangeInclusive,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock, atomic::Ordering::Relaxed},
+};
+
+use tokio::sync::watch;
 
 use crate::{
-    CommitError, Damage, OpenError, Options, Record, Sequence, Start, TooLarge, View, files::Files,
+    CommitError, Damage, OpenError, Options, Record, Sequence, Start, Stats, TooLarge, View, clock,
+    files::Files,
+    frame::{self, Kind},
+    recover,
+    segment::{self, BODY, Header, Segment},
+    spare::{Spare, Spares},
+    view::Shared,
 };
+
+/// A group's buffer larger than this is given back after the commit.
+const KEPT_BUFFER: usize = 4 << 20;
 
 /// An append log's single writer.
 ///
 /// [`Log::stage`] numbers and buffers records; [`Log::commit`] makes everything staged durable at once, or none of it.
 pub struct Log {
-    view: View,
+    shared: Arc<Shared>,
+    /// What views and readers take for durable.
+    durable: watch::Sender<Sequence>,
+    active: Arc<Segment>,
+    /// Where the next group goes in the active segment.
+    end: u64,
+    /// The sequence of the first staged record.
+    first: Sequence,
+    /// The staged frames, not yet sealed.
+    group: Vec<u8>,
+    staged: u64,
+    /// A sync failed.
+    read_only: bool,
+    spares: Spares,
 }
 
 /// What opening a log found.
@@ -37,12 +66,57 @@ impl Log {
     /// # Errors
     /// [`OpenError`]; `replay`'s own error is passed on as [`OpenError::Replay`].
     pub fn open(
-        _files: Arc<dyn Files>,
-        _options: Options,
-        _start: Start,
-        _replay: impl FnMut(Record<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
+        files: Arc<dyn Files>,
+        options: Options,
+        start: Start,
+        mut replay: impl FnMut(Record<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
     ) -> Result<(Self, Opened), OpenError> {
-        unimplemented!()
+        let recovered = recover::recover(&files, &options, start, &mut replay)?;
+        let failed = |action, source| OpenError::Io {
+            action,
+            file: files.path(""),
+            source,
+        };
+        let mut spares = Spares::open(Arc::clone(&files), &options)
+            .map_err(|source| failed("taking over the spares of", source))?;
+        let mut segments = recovered.segments;
+        let (active, end) = match segments.last() {
+            Some(last) if !recovered.begin => (Arc::clone(last), recovered.end),
+            last => {
+                let begun = begin(&*files, &mut spares, recovered.number, recovered.next)
+                    .map_err(|error| failed("beginning a segment in", error.into_source()))?;
+                if let Some(last) = last {
+                    last.seal(recovered.next);
+                }
+                segments.push(Arc::clone(&begun.segment));
+                (begun.segment, BODY)
+            }
+        };
+        let stats = Arc::new(Stats::default());
+        stats.segments.store(segments.len() as u64, Relaxed);
+        stats
+            .quarantined
+            .store(recovered.opened.quarantined.len() as u64, Relaxed);
+        let (durable, watched) = watch::channel(recovered.next.previous());
+        let shared = Arc::new(Shared {
+            files,
+            options,
+            segments: RwLock::new(segments),
+            stats,
+            durable: watched,
+        });
+        let log = Self {
+            shared,
+            durable,
+            active,
+            end,
+            first: recovered.next,
+            group: Vec::new(),
+            staged: 0,
+            read_only: false,
+            spares,
+        };
+        Ok((log, recovered.opened))
     }
 
     /// Adds one record, the concatenation of `parts`, to the group that the next commit writes, and says which sequence
@@ -50,23 +124,38 @@ impl Log {
     ///
     /// # Errors
     /// [`TooLarge`]: nothing was staged.
-    pub fn stage(&mut self, _parts: &[&[u8]]) -> Result<Sequence, TooLarge> {
-        unimplemented!()
+    pub fn stage(&mut self, parts: &[&[u8]]) -> Result<Sequence, TooLarge> {
+        let length = parts.iter().map(|part| part.len()).sum();
+        let limit = self.shared.options.max_record.min(u32::MAX as usize);
+        if length > limit {
+            return Err(TooLarge { length, limit });
+        }
+        let sequence = self.next_sequence();
+        frame::push(&mut self.group, sequence, Kind::Record, parts);
+        self.staged += 1;
+        Ok(sequence)
     }
 
     /// The sequence the next staged record will have.
     pub fn next_sequence(&self) -> Sequence {
-        unimplemented!()
+        self.first.plus(self.staged)
     }
 
     /// Bytes staged and not yet committed, frame headers included.
     pub fn staged_bytes(&self) -> usize {
-        unimplemented!()
+        self.group.len()
     }
 
     /// Forgets what is staged; its sequences are given out again.
     pub fn discard(&mut self) {
-        unimplemented!()
+        self.group.clear();
+        self.group.shrink_to(KEPT_BUFFER);
+        self.staged = 0;
+    }
+
+    /// Whether an earlier sync failed, so that every commit is refused.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// Makes everything staged durable: one write, one fdatasync. `None` when nothing was staged.
@@ -75,7 +164,105 @@ impl Log {
     /// After any error nothing staged is kept here and its sequences are given out again. See [`CommitError`] for which
     /// errors later commits recover from; after [`CommitError::Sync`] the group may still be found when reopening.
     pub fn commit(&mut self) -> Result<Option<RangeInclusive<Sequence>>, CommitError> {
-        unimplemented!()
+        if self.group.is_empty() {
+            return Ok(None);
+        }
+        if let Err(error) = self.write() {
+            self.shared.stats.failed_commits.fetch_add(1, Relaxed);
+            self.discard();
+            return Err(error);
+        }
+        let committed = self.first..=self.first.plus(self.staged).previous();
+        self.active.note(self.first, self.end);
+        self.end += self.group.len() as u64;
+        self.active.set_end(self.end);
+        self.first = committed.end().next();
+        self.discard();
+        self.durable.send_replace(*committed.end());
+        if self.end > self.shared.options.segment_size / 2 {
+            self.spares.prepare();
+        }
+        Ok(Some(committed))
+    }
+
+    /// Writes and syncs the group, in the next segment if this one has no room.
+    fn write(&mut self) -> Result<(), CommitError> {
+        if self.read_only {
+            return Err(CommitError::ReadOnly);
+        }
+        if self.end > BODY && self.end + self.group.len() as u64 > self.shared.options.segment_size
+        {
+            self.rotate()?;
+        }
+        frame::seal(&mut self.group, self.active.seed, self.end);
+        if let Err(error) = self.active.file.write_at(self.end, &self.group) {
+            return Err(self.undo(error));
+        }
+        let began = clock::now();
+        if let Err(error) = self.active.file.sync_data() {
+            self.read_only = true;
+            return Err(CommitError::Sync {
+                file: self.path(),
+                source: Arc::new(error),
+            });
+        }
+        self.shared
+            .stats
+            .committed(self.staged, self.group.len() as u64, clock::now() - began);
+        Ok(())
+    }
+
+    /// Cuts a failed write off and makes that durable, so that a record whose writer was told "no" never comes back.
+    fn undo(&mut self, error: io::Error) -> CommitError {
+        let file = self.path();
+        let undone = self
+            .active
+            .file
+            .set_len(self.end)
+            .and_then(|()| self.active.file.sync_data());
+        match undone {
+            Ok(()) => refused(file, error),
+            Err(source) => {
+                self.read_only = true;
+                CommitError::Sync {
+                    file,
+                    source: Arc::new(source),
+                }
+            }
+        }
+    }
+
+    /// Begins the next segment.
+    fn rotate(&mut self) -> Result<(), CommitError> {
+        let files = &*self.shared.files;
+        let number = self.active.number + 1;
+        let begun = match begin(files, &mut self.spares, number, self.first) {
+            Ok(begun) => begun,
+            Err(BeginError::Refused(source)) => {
+                return Err(refused(files.path(&segment::name(number)), source));
+            }
+            Err(BeginError::Unknown(source)) => {
+                self.read_only = true;
+                return Err(CommitError::Sync {
+                    file: files.path(&segment::name(number)),
+                    source: Arc::new(source),
+                });
+            }
+        };
+        let stats = &self.shared.stats;
+        stats.rotations.fetch_add(1, Relaxed);
+        stats.recycled.fetch_add(u64::from(begun.recycled), Relaxed);
+        stats.segments.fetch_add(1, Relaxed);
+        // Readers find the new segment in the list as soon as the old one says that it ends.
+        self.shared
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::clone(&begun.segment));
+        self.active.seal(self.first);
+        self.active = begun.segment;
+        self.end = BODY;
+        Ok(())
     }
 
     /// Drops whole segments whose records all come before `sequence`, oldest first, durably. The segment being written
@@ -84,13 +271,67 @@ impl Log {
     /// # Errors
     /// [`CommitError::Write`] when a file could not be removed (what was dropped until then stays dropped), or
     /// [`CommitError::Sync`] as for commits.
-    pub fn drop_before(&mut self, _sequence: Sequence) -> Result<Sequence, CommitError> {
-        unimplemented!()
+    pub fn drop_before(&mut self, sequence: Sequence) -> Result<Sequence, CommitError> {
+        while let Some(oldest) = self.shared.oldest_below(sequence) {
+            if self.read_only {
+                return Err(CommitError::ReadOnly);
+            }
+            self.drop_segment(oldest)?;
+        }
+        Ok(self.shared.oldest())
+    }
+
+    /// Drops the oldest segment, which is in the list.
+    fn drop_segment(&mut self, oldest: Arc<Segment>) -> Result<(), CommitError> {
+        let files = Arc::clone(&self.shared.files);
+        let name = oldest.name();
+        let path = files.path(&name);
+        // Removed from the list first: from here on no reader begins on it, and one that has it open keeps the file.
+        self.shared
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(0);
+        let unread = Arc::strong_count(&oldest) == 1;
+        let spare = (unread && self.spares.has_room()).then(|| self.spares.name());
+        let gone = match &spare {
+            Some(spare) => files.rename(&name, spare),
+            None => files.remove(&name),
+        };
+        if let Err(error) = gone {
+            self.shared
+                .segments
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(0, oldest);
+            return Err(CommitError::Write {
+                file: path,
+                source: Arc::new(error),
+            });
+        }
+        if let Err(error) = files.sync_dir() {
+            self.read_only = true;
+            return Err(CommitError::Sync {
+                file: path,
+                source: Arc::new(error),
+            });
+        }
+        self.shared.stats.segments.fetch_sub(1, Relaxed);
+        self.shared.stats.dropped_segments.fetch_add(1, Relaxed);
+        if let Some(name) = spare {
+            self.spares.recycle(Spare {
+                name,
+                file: Arc::clone(&oldest.file),
+            });
+        }
+        Ok(())
     }
 
     /// What others may see of this log.
     pub fn view(&self) -> View {
-        self.view.clone()
+        View {
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     /// Commits what is staged and marks the log's end, so that the next opening can tell damage in the last group from
@@ -98,7 +339,96 @@ impl Log {
     ///
     /// # Errors
     /// As [`Log::commit`].
-    pub fn close(self) -> Result<(), CommitError> {
-        unimplemented!()
+    pub fn close(mut self) -> Result<(), CommitError> {
+        self.commit()?;
+        frame::push(&mut self.group, self.first, Kind::Close, &[]);
+        self.write()
     }
+
+    fn path(&self) -> PathBuf {
+        self.shared.files.path(&self.active.name())
+    }
+}
+
+/// A write that failed and left nothing behind.
+fn refused(file: PathBuf, error: io::Error) -> CommitError {
+    let full = matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    );
+    let source = Arc::new(error);
+    if full {
+        CommitError::Full { file, source }
+    } else {
+        CommitError::Write { file, source }
+    }
+}
+
+/// A segment that was begun.
+struct Begun {
+    segment: Arc<Segment>,
+    recycled: bool,
+}
+
+/// Why a segment could not be begun.
+enum BeginError {
+    /// Nothing has changed; it may be tried again.
+    Refused(io::Error),
+    /// It may be there or not, now or after a power loss.
+    Unknown(io::Error),
+}
+
+impl BeginError {
+    fn into_source(self) -> io::Error {
+        match self {
+            Self::Refused(source) | Self::Unknown(source) => source,
+        }
+    }
+}
+
+/// Makes a file a segment: header, sync, rename, directory sync. Only then may records go into it.
+fn begin(
+    files: &dyn Files,
+    spares: &mut Spares,
+    number: u64,
+    first: Sequence,
+) -> Result<Begun, BeginError> {
+    let spare = spares.take();
+    let recycled = spare.is_some();
+    let spare = match spare {
+        Some(spare) => spare,
+        None => {
+            let name = spares.name();
+            let file = files.create(&name).map_err(BeginError::Refused)?;
+            Spare { name, file }
+        }
+    };
+    let header = Header {
+        number,
+        first,
+        salt: segment::salt(),
+    };
+    let mut sector = [0; BODY as usize];
+    sector[..segment::HEADER].copy_from_slice(&header.encode());
+    if let Err(error) = spare.file.write_at(0, &sector) {
+        // Left behind, it is found and judged again at the next opening.
+        let _ = files.remove(&spare.name);
+        return Err(BeginError::Refused(error));
+    }
+    spare.file.sync_data().map_err(BeginError::Unknown)?;
+    let name = segment::name(number);
+    if let Err(error) = files.rename(&spare.name, &name) {
+        return Err(match files.open(&name) {
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
+                let _ = files.remove(&spare.name);
+                BeginError::Refused(error)
+            }
+            _ => BeginError::Unknown(error),
+        });
+    }
+    files.sync_dir().map_err(BeginError::Unknown)?;
+    Ok(Begun {
+        segment: Arc::new(Segment::new(&header, spare.file, BODY)),
+        recycled,
+    })
 }

@@ -1,6 +1,6 @@
 //! What others than the writer may see of a log: its readers, its durable tail, its counters.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
@@ -25,13 +25,56 @@ pub(crate) struct Shared {
     pub(crate) durable: watch::Receiver<Sequence>,
 }
 
+impl Shared {
+    /// The first sequence of the oldest kept segment.
+    pub(crate) fn oldest(&self) -> Sequence {
+        self.read(|segments| {
+            segments
+                .first()
+                .map_or(Sequence::FIRST, |oldest| oldest.first)
+        })
+    }
+
+    /// The oldest segment, if all of its records come before `sequence` and it is not the one being written.
+    pub(crate) fn oldest_below(&self, sequence: Sequence) -> Option<Arc<Segment>> {
+        self.read(|segments| match segments {
+            [oldest, following, ..] if following.first <= sequence => Some(Arc::clone(oldest)),
+            _ => None,
+        })
+    }
+
+    /// The segment that holds `sequence`, or will; `None` when that was dropped.
+    pub(crate) fn holding(&self, sequence: Sequence) -> Option<Arc<Segment>> {
+        self.read(|segments| {
+            let after = segments.partition_point(|segment| segment.first <= sequence);
+            after
+                .checked_sub(1)
+                .and_then(|at| segments.get(at))
+                .map(Arc::clone)
+        })
+    }
+
+    /// The oldest kept segment after the one with this number.
+    pub(crate) fn following(&self, number: u64) -> Option<Arc<Segment>> {
+        self.read(|segments| {
+            segments
+                .get(segments.partition_point(|segment| segment.number <= number))
+                .map(Arc::clone)
+        })
+    }
+
+    fn read<T>(&self, ask: impl FnOnce(&[Arc<Segment>]) -> T) -> T {
+        ask(&self.segments.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 impl View {
     /// A reader whose first record is `from`, which may lie one beyond the durable tail.
     ///
     /// # Errors
     /// [`ReadError::Dropped`] when `from` is no longer kept.
     pub fn reader(&self, from: Sequence) -> Result<Reader, ReadError> {
-        Reader::new(Arc::clone(&self.shared), from)
+        Reader::new(Arc::clone(&self.shared), self.tail(), from)
     }
 
     /// A handle to wait for the durable tail to move.

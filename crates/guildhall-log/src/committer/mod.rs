@@ -1,8 +1,14 @@
 //! Group commit on one thread: everything that waits is staged together and shares one write and one fdatasync.
 
-use std::{marker::PhantomData, time::Duration};
+mod gather;
+mod queue;
+mod run;
+
+use std::{sync::Arc, thread, time::Duration};
 
 use crate::{CommitError, Log};
+use queue::Queue;
+pub use queue::{Stopped, SubmitError, Submitter};
 
 /// What a committer drives: the owner's state, its decisions, and its replies.
 ///
@@ -51,7 +57,9 @@ impl Default for CommitterOptions {
 
 /// The owner of the committing thread. Dropping it drains the queue, commits, closes the log and joins the thread.
 pub struct Committer<M: Machine> {
-    _machine: PhantomData<M>,
+    queue: Arc<Queue<M::Request>>,
+    /// Taken by whoever ends the thread.
+    thread: Option<thread::JoinHandle<(M, Log)>>,
 }
 
 impl<M: Machine> Committer<M> {
@@ -59,71 +67,49 @@ impl<M: Machine> Committer<M> {
     ///
     /// # Errors
     /// The operating system gave no thread.
-    pub fn start(_log: Log, _machine: M, _options: CommitterOptions) -> std::io::Result<Self> {
-        unimplemented!()
+    pub fn start(log: Log, machine: M, options: CommitterOptions) -> std::io::Result<Self> {
+        let queue = Arc::new(Queue::new(options.queue_bytes));
+        let name = options.name.clone();
+        let taking = Arc::clone(&queue);
+        let thread = thread::Builder::new()
+            .name(name)
+            .spawn(move || run::run(log, machine, &taking, &options))?;
+        Ok(Self {
+            queue,
+            thread: Some(thread),
+        })
     }
 
     /// A handle to submit requests.
     pub fn submitter(&self) -> Submitter<M::Request> {
-        unimplemented!()
+        Submitter::new(Arc::clone(&self.queue))
     }
 
-    /// Stops taking requests, commits those that wait, and returns the machine and its still open log.
+    /// Stops taking requests, commits those that wait, and returns the machine and its still open log. Blocks for that
+    /// long.
     ///
     /// # Errors
     /// [`Stopped`] when the thread had panicked.
-    pub fn stop(self) -> Result<(M, Log), Stopped> {
-        unimplemented!()
+    pub fn stop(mut self) -> Result<(M, Log), Stopped> {
+        self.queue.stop();
+        self.thread
+            .take()
+            .and_then(|thread| thread.join().ok())
+            .ok_or(Stopped)
     }
 }
 
-/// A cloneable handle on a committer's queue.
-pub struct Submitter<R> {
-    _request: PhantomData<R>,
-}
-
-/// The committer takes no more requests.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the log's committer has stopped; the process is shutting down")]
-pub struct Stopped;
-
-/// Why a request was not taken; it is given back.
-#[derive(Debug)]
-pub enum SubmitError<R> {
-    /// The queue is full: shed, or wait with [`Submitter::submit`].
-    Overloaded(R),
-    /// The committer has stopped.
-    Stopped(R),
-}
-
-impl<R: Send> Submitter<R> {
-    /// Queues a request of about `weight` bytes, waiting while the queue is full.
-    ///
-    /// # Errors
-    /// [`Stopped`]: the request was not taken.
-    pub async fn submit(&self, _request: R, _weight: usize) -> Result<(), Stopped> {
-        unimplemented!()
-    }
-
-    /// [`Submitter::submit`] for plain threads.
-    ///
-    /// # Errors
-    /// [`Stopped`]: the request was not taken.
-    pub fn submit_blocking(&self, _request: R, _weight: usize) -> Result<(), Stopped> {
-        unimplemented!()
-    }
-
-    /// Queues a request if there is room now.
-    ///
-    /// # Errors
-    /// [`SubmitError`], with the request.
-    pub fn try_submit(&self, _request: R, _weight: usize) -> Result<(), SubmitError<R>> {
-        unimplemented!()
-    }
-}
-
-impl<R> Clone for Submitter<R> {
-    fn clone(&self) -> Self {
-        unimplemented!()
+impl<M: Machine> Drop for Committer<M> {
+    fn drop(&mut self) {
+        self.queue.stop();
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        // A panic of the machine's was reported by its thread; nothing durable depends on the closing frame.
+        if let Ok((_, log)) = thread.join()
+            && let Err(error) = log.close()
+        {
+            tracing::warn!(%error, "the log was not closed in order; it will be recovered");
+        }
     }
 }

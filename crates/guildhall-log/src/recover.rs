@@ -1,1 +1,0 @@
-//! What is promised after a power loss, and why it holds.
