@@ -16,6 +16,7 @@ mod period;
 mod problem;
 mod selector;
 mod strict;
+mod string_map;
 mod timestamp;
 
 pub use any::Document;
@@ -30,4 +31,5 @@ pub use period::{Period, PeriodError};
 pub use problem::{FieldProblem, Pointer, Problems};
 pub use selector::{Selector, SelectorError};
 pub use strict::{decode, nearest};
+pub use string_map::StringMap;
 pub use timestamp::Timestamp;

@@ -282,6 +282,11 @@ impl Check {
         }
     }
 
+    /// What the check says until its first result.
+    pub fn first_state(&self) -> CheckState {
+        self.initial_status.unwrap_or(CheckState::Starting)
+    }
+
     /// Validates the checks of one instance (`ports` known) or of a service's defaults.
     pub(super) fn validate_all(checks: &[Check], ports: Option<&[Port]>, at: &Pointer<'_>, problems: &mut Problems) {
         problems.check(checks.len() <= Self::MAX, at, format!("at most {} checks", Self::MAX));

@@ -1,11 +1,9 @@
 //! One running process of a service.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Check, InstanceStatus};
-use crate::document::{InstanceId, Kind, Metadata, NameError, Pointer, Problems, ServiceName, Spec, VersionName};
+use crate::document::{InstanceId, Kind, Metadata, NameError, Pointer, Problems, ServiceName, Spec, StringMap, VersionName};
 
 /// Where one process of a service listens and how to tell whether it is well.
 ///
@@ -34,8 +32,8 @@ pub struct Instance {
     /// Its share of the traffic beside its peers', 0 to 65535; 1 by default, 0 takes none.
     pub weight: u16,
     /// Anything else worth knowing or filtering by.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub metadata: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "StringMap::is_empty")]
+    pub metadata: StringMap,
     /// Where its metrics are read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scrape: Option<Scrape>,
@@ -115,7 +113,7 @@ struct InstanceForm {
     #[serde(default = "one")]
     weight: u16,
     #[serde(default)]
-    metadata: BTreeMap<String, String>,
+    metadata: StringMap,
     #[serde(default)]
     scrape: Option<Scrape>,
     #[serde(default)]
@@ -164,7 +162,7 @@ impl Instance {
             region: None,
             tags: Vec::new(),
             weight: 1,
-            metadata: BTreeMap::new(),
+            metadata: StringMap::default(),
             scrape: None,
             checks: Vec::new(),
         }

@@ -3,13 +3,15 @@
 //! Documents: [`Service`] (what operators say), [`ServiceVersion`] (what code says),
 //! [`Instance`] (one running process) with its [`Check`]s and [`InstanceStatus`], [`Lock`].
 
+pub mod catalog;
 mod check;
 mod instance;
 mod lock;
 mod service;
-mod status;
+pub mod status;
 mod version;
 
+pub use catalog::{Catalog, ServiceEntry, Touched};
 pub use check::{Check, Probe, Schedule, StatusRange};
 pub use instance::{Instance, Port, Protocol, Scrape};
 pub use lock::{Lock, LockHolder, LockStatus};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Check, Instance};
 use crate::document::Timestamp;
 
 /// Whether an instance is to be used.
@@ -99,4 +100,62 @@ pub enum MaintenanceMode {
     Maintenance,
     /// On its way out: requests under way finish.
     Draining,
+}
+
+/// The checks that decide about `instance`: its own, else its service's.
+pub fn effective_checks<'a>(instance: &'a Instance, of_service: &'a [Check]) -> &'a [Check] {
+    if instance.checks.is_empty() { of_service } else { &instance.checks }
+}
+
+/// The status of an instance about which nothing was observed yet.
+///
+/// Every check stands where it asks to start, at `starting` unless it says otherwise; an
+/// instance without checks is healthy at once. Nothing of it needs to be stored, because it
+/// follows from the documents.
+pub fn derived(instance: &Instance, of_service: &[Check], since: Timestamp) -> InstanceStatus {
+    let checks = effective_checks(instance, of_service);
+    let status = |check: &Check| CheckStatus {
+        name: check.name.clone(),
+        state: check.first_state(),
+        since,
+        output: String::new(),
+    };
+    InstanceStatus {
+        health: initial_health(checks),
+        since,
+        checks: checks.iter().map(status).collect(),
+        maintenance: None,
+    }
+}
+
+/// The health of an instance whose `checks` have not answered yet.
+pub(super) fn initial_health(checks: &[Check]) -> Health {
+    verdict(checks.iter().map(Check::first_state), None)
+}
+
+/// The health of an instance from what its checks say and what its operators want.
+///
+/// Operators come first; then the worst check decides, where not having answered is worse than
+/// to warn and better than to fail. Without checks an instance is healthy.
+pub fn verdict(
+    checks: impl IntoIterator<Item = CheckState>,
+    maintenance: Option<&Maintenance>,
+) -> Health {
+    match maintenance.map(|maintenance| maintenance.mode) {
+        Some(MaintenanceMode::Maintenance) => return Health::Maintenance,
+        Some(MaintenanceMode::Draining) => return Health::Draining,
+        None => {}
+    }
+    let badness = |state: &CheckState| match state {
+        CheckState::Passing => 0,
+        CheckState::Warning => 1,
+        CheckState::Starting => 2,
+        CheckState::Critical => 3,
+    };
+    match checks.into_iter().max_by_key(badness) {
+        None | Some(CheckState::Passing) => Health::Healthy,
+        Some(CheckState::Warning) => Health::Warning,
+        Some(CheckState::Starting) => Health::Starting,
+        Some(CheckState::Critical) => Health::Unhealthy,
+    }
 }

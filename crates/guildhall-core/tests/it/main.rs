@@ -1,0 +1,1 @@
+//! Behaviour of the pure crate through its public surface.
