@@ -1,0 +1,330 @@
+//! Which resource a path names. Every path of the API stands in one of the two matches below.
+//!
+//! The canonical path is `/api/v1/namespaces/{ns}/…`; without `namespaces/{ns}` the namespace is `default`, and
+//! `namespaces/-` is all of them. Matching slices costs less than a router's tree, and reads like the specification.
+
+use std::borrow::Cow;
+
+use guildhall_api::wire::Code;
+use guildhall_api::wire::Problem;
+use guildhall_core::document::{Kind, Namespace};
+use percent_encoding::percent_decode_str;
+use smallvec::SmallVec;
+
+/// What a path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Resource {
+    /// `…/{plural}`
+    Collection(Kind),
+    /// `…/{plural}/{name}`; instances and versions stand under their service.
+    Document(Kind),
+    /// `…/services/{service}/instances`
+    Instances,
+    /// `…/services/{service}/versions`
+    Versions,
+    /// `…/instances/{id}/heartbeat`
+    Heartbeat,
+    /// `…/instances/{id}/checks/{check}`
+    Check,
+    /// `…/instances/{id}/maintenance`
+    Maintenance,
+    /// `…/instances/{id}/timeline`
+    Timeline,
+    /// `…/locks/{name}/acquire`
+    LockAcquire,
+    /// `…/locks/{name}/renew`
+    LockRenew,
+    /// `…/locks/{name}/release`
+    LockRelease,
+    /// `…/graph`
+    Graph,
+    /// `…/graph/impact/{service}`
+    Impact,
+    /// `…/stats`
+    Stats,
+    /// `…/watch`
+    Watch,
+    /// `/api/v1/status`
+    Status,
+    /// `/api/v1/snapshot`
+    Snapshot,
+    /// `/healthz`
+    Live,
+    /// `/readyz`
+    Ready,
+    /// `/metrics`
+    Metrics,
+    /// `/api/openapi.json`
+    OpenApi,
+    /// `/docs/errors/{code}`
+    ErrorPage,
+}
+
+/// What is done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Method {
+    /// GET, and HEAD, of which the transport drops the body.
+    Get,
+    /// PUT
+    Put,
+    /// POST
+    Post,
+    /// DELETE
+    Delete,
+}
+
+impl Method {
+    /// Every method.
+    pub(crate) const ALL: [Self; 4] = [Self::Get, Self::Put, Self::Post, Self::Delete];
+
+    /// As on the wire.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Put => "PUT",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    fn of(method: &http::Method) -> Option<Self> {
+        match *method {
+            http::Method::GET | http::Method::HEAD => Some(Self::Get),
+            http::Method::PUT => Some(Self::Put),
+            http::Method::POST => Some(Self::Post),
+            http::Method::DELETE => Some(Self::Delete),
+            _ => None,
+        }
+    }
+}
+
+/// Which namespaces a path is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// `namespaces/-`
+    All,
+    /// One of them.
+    One(Namespace),
+}
+
+impl Scope {
+    /// The namespace, where there is one.
+    pub(crate) fn one(&self) -> Option<&Namespace> {
+        match self {
+            Self::All => None,
+            Self::One(namespace) => Some(namespace),
+        }
+    }
+}
+
+/// A request's resource, with the names in its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// What the path names.
+    pub(crate) resource: Resource,
+    /// What is done to it.
+    pub(crate) method: Method,
+    /// The namespaces it is about.
+    pub(crate) scope: Scope,
+    /// The document's name in the key's form (`{service}/{id}` for an instance), the service's, or empty.
+    pub(crate) name: String,
+    /// The check in `…/checks/{check}`, else empty.
+    pub(crate) part: String,
+}
+
+impl Resource {
+    /// The methods it takes.
+    pub(crate) fn methods(self) -> &'static [Method] {
+        use Method::{Delete, Get, Post, Put};
+        match self {
+            Self::Collection(_) | Self::Instances => &[Get, Post],
+            Self::Document(_) => &[Get, Put, Delete],
+            Self::Heartbeat | Self::Check | Self::Maintenance => &[Put],
+            Self::LockAcquire | Self::LockRenew | Self::LockRelease => &[Post],
+            Self::Snapshot => &[Get, Post],
+            _ => &[Get],
+        }
+    }
+
+    /// Its name in metrics and the access log.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Collection(kind) => kind.plural(),
+            Self::Document(kind) => kind.word(),
+            Self::Instances => "discovery",
+            Self::Versions => "versions",
+            Self::Heartbeat => "heartbeat",
+            Self::Check => "check",
+            Self::Maintenance => "maintenance",
+            Self::Timeline => "timeline",
+            Self::LockAcquire => "lock-acquire",
+            Self::LockRenew => "lock-renew",
+            Self::LockRelease => "lock-release",
+            Self::Graph => "graph",
+            Self::Impact => "impact",
+            Self::Stats => "stats",
+            Self::Watch => "watch",
+            Self::Status => "status",
+            Self::Snapshot => "snapshot",
+            Self::Live => "healthz",
+            Self::Ready => "readyz",
+            Self::Metrics => "metrics",
+            Self::OpenApi => "openapi",
+            Self::ErrorPage => "error-page",
+        }
+    }
+
+    /// Whether it is answered to whoever asks.
+    pub(crate) fn is_public(self) -> bool {
+        matches!(self, Self::Live | Self::Ready | Self::OpenApi | Self::ErrorPage)
+    }
+}
+
+/// Finds what `method` and `path` ask for, or the problem to answer with.
+pub(crate) fn resolve(method: &http::Method, path: &str) -> Result<Target, Problem> {
+    let segments: SmallVec<[&str; 10]> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
+    let unknown = || {
+        Problem::new(
+            Code::UnknownPath,
+            format!("nothing is served at {path:?}; /api/openapi.json lists every path of the API"),
+        )
+    };
+    let (scope, found) = match segments.as_slice() {
+        ["api", "v1", "status"] => (Scope::All, found(Resource::Status)),
+        ["api", "v1", "snapshot"] => (Scope::All, found(Resource::Snapshot)),
+        ["api", "v1", "namespaces", "-", rest @ ..] => (Scope::All, below(rest)),
+        ["api", "v1", "namespaces", namespace, rest @ ..] => (Scope::One(self::namespace(namespace)?), below(rest)),
+        ["api", "v1", rest @ ..] => (Scope::One(Namespace::default()), below(rest)),
+        ["api", "openapi.json"] => (Scope::All, found(Resource::OpenApi)),
+        ["healthz"] => (Scope::All, found(Resource::Live)),
+        ["readyz"] => (Scope::All, found(Resource::Ready)),
+        ["metrics"] => (Scope::All, found(Resource::Metrics)),
+        ["docs", "errors", code] => (Scope::All, named(Resource::ErrorPage, code)),
+        _ => return Err(unknown()),
+    };
+    let Found { resource, name, part } = found.ok_or_else(unknown)?;
+    let allowed = resource.methods();
+    let Some(method) = Method::of(method).filter(|method| allowed.contains(method)) else {
+        let words: Vec<&str> = allowed.iter().map(|method| method.word()).collect();
+        return Err(Problem::new(Code::MethodNotAllowed, format!("{path:?} takes {}", words.join(", "))));
+    };
+    Ok(Target { resource, method, scope, name: decode(&name)?.into_owned(), part: decode(part)?.into_owned() })
+}
+
+/// A resource with the names in its path, still percent-encoded.
+struct Found<'a> {
+    resource: Resource,
+    name: Cow<'a, str>,
+    part: &'a str,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the arms of the matches read alike")]
+fn found<'a>(resource: Resource) -> Option<Found<'a>> {
+    Some(Found { resource, name: Cow::Borrowed(""), part: "" })
+}
+
+fn named<'a>(resource: Resource, name: &'a str) -> Option<Found<'a>> {
+    (!name.is_empty()).then_some(Found { resource, name: Cow::Borrowed(name), part: "" })
+}
+
+/// Joins a service and what stands under it into a key's name; a name itself never holds a slash.
+fn under<'a>(resource: Resource, service: &str, name: &str) -> Option<Found<'a>> {
+    let both = !service.is_empty() && !name.is_empty();
+    both.then(|| Found { resource, name: Cow::Owned(format!("{service}/{name}")), part: "" })
+}
+
+/// The paths below a namespace.
+fn below<'a>(rest: &[&'a str]) -> Option<Found<'a>> {
+    use Resource as R;
+    match *rest {
+        ["services", service, "instances"] => named(R::Instances, service),
+        ["services", service, "instances", id] => under(R::Document(Kind::Instance), service, id),
+        ["services", service, "instances", id, "heartbeat"] => under(R::Heartbeat, service, id),
+        ["services", service, "instances", id, "maintenance"] => under(R::Maintenance, service, id),
+        ["services", service, "instances", id, "timeline"] => under(R::Timeline, service, id),
+        ["services", service, "instances", id, "checks", check] if !check.is_empty() => {
+            under(R::Check, service, id).map(|found| Found { part: check, ..found })
+        }
+        ["services", service, "versions"] => named(R::Versions, service),
+        ["services", service, "versions", version] => under(R::Document(Kind::ServiceVersion), service, version),
+        ["locks", name, "acquire"] => named(R::LockAcquire, name),
+        ["locks", name, "renew"] => named(R::LockRenew, name),
+        ["locks", name, "release"] => named(R::LockRelease, name),
+        ["graph"] => found(R::Graph),
+        ["graph", "impact", service] => named(R::Impact, service),
+        ["stats"] => found(R::Stats),
+        ["watch"] => found(R::Watch),
+        [plural] => found(R::Collection(kind(plural)?)),
+        [plural, name] => {
+            let kind = kind(plural)?;
+            // These two have names of two parts and stand under their service.
+            let flat = !matches!(kind, Kind::Instance | Kind::ServiceVersion);
+            flat.then(|| named(R::Document(kind), name)).flatten()
+        }
+        _ => None,
+    }
+}
+
+fn kind(plural: &str) -> Option<Kind> {
+    Kind::ALL.iter().copied().find(|kind| kind.plural() == plural)
+}
+
+fn namespace(segment: &str) -> Result<Namespace, Problem> {
+    let name = decode(segment)?;
+    Namespace::new(&name).map_err(|error| Problem::new(Code::BadRequest, format!("the namespace in the path: {error}")))
+}
+
+/// Percent-decodes names of a path. An encoded slash is refused: it would forge a key of another document.
+fn decode(text: &str) -> Result<Cow<'_, str>, Problem> {
+    if !text.contains('%') {
+        return Ok(Cow::Borrowed(text));
+    }
+    let bad = |why| Problem::new(Code::BadRequest, format!("{text:?} in the path {why}"));
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| bad("is not UTF-8 once decoded"))?;
+    let slashes = |text: &str| text.bytes().filter(|byte| *byte == b'/').count();
+    if slashes(&decoded) == slashes(text) { Ok(decoded) } else { Err(bad("has an encoded slash, which no name may have")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(method: http::Method, path: &str, expect: &str) {
+        let shown = match resolve(&method, path) {
+            Ok(target) => {
+                let scope = target.scope.one().map_or("-", Namespace::as_str);
+                format!("{:?} {scope} {:?} {:?}", target.resource, target.name, target.part)
+            }
+            Err(problem) => format!("{} {}", problem.status, problem.code),
+        };
+        assert_eq!(shown, expect, "{method} {path}");
+    }
+
+    #[test]
+    fn short_and_canonical_paths_name_the_same() {
+        let get = || http::Method::GET;
+        check(get(), "/api/v1/services", "Collection(Service) default \"\" \"\"");
+        check(get(), "/api/v1/namespaces/default/services", "Collection(Service) default \"\" \"\"");
+        check(get(), "/api/v1/namespaces/shop/services", "Collection(Service) shop \"\" \"\"");
+        check(get(), "/api/v1/namespaces/-/services", "Collection(Service) - \"\" \"\"");
+        check(get(), "/api/v1/services/a/instances", "Instances default \"a\" \"\"");
+        check(get(), "/api/v1/services/a/instances/i%3A1", "Document(Instance) default \"a/i:1\" \"\"");
+        check(http::Method::HEAD, "/api/v1/httproutes/r", "Document(HttpRoute) default \"r\" \"\"");
+        check(http::Method::PUT, "/api/v1/services/a/instances/i/checks/db%2Bx", "Check default \"a/i\" \"db+x\"");
+        check(http::Method::POST, "/api/v1/locks/l/acquire", "LockAcquire default \"l\" \"\"");
+        check(get(), "/healthz", "Live - \"\" \"\"");
+    }
+
+    #[test]
+    fn what_is_not_served_says_so() {
+        let get = || http::Method::GET;
+        for path in ["/", "/api/v1", "/api/v1/teapots", "/api/v1/instances/a", "/api/v1/services//instances", "/x/y"] {
+            check(get(), path, "404 unknown-path");
+        }
+        check(http::Method::DELETE, "/api/v1/services", "405 method-not-allowed");
+        check(http::Method::PATCH, "/api/v1/services/a", "405 method-not-allowed");
+        check(get(), "/api/v1/namespaces/A_B/services", "400 bad-request");
+        check(get(), "/api/v1/services/a%2Fb", "400 bad-request");
+        check(get(), "/api/v1/services/%ff", "400 bad-request");
+    }
+}

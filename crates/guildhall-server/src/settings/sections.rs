@@ -1,0 +1,92 @@
+//! Every setting there is. The doc comments are the published reference (`guildhall settings reference`).
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use guildhall_core::document::Period;
+
+use super::{
+    field::section,
+    value::{LogFormat, Role, Secret, Size},
+};
+
+section! {
+    /// The node itself.
+    Server = "server" {
+        /// Where everything durable lives. Created if it does not exist; one running node at a time.
+        data_dir: PathBuf = "guildhall-data".into(), "\"/var/lib/guildhall\"", flag "--data-dir";
+        /// What this node does. A node without `control` gets its documents from the nodes in `control`.
+        roles: Vec<Role> = Role::ALL.to_vec(), "[\"gateway\"]", flag "--role";
+        /// Where a node without the control role gets its documents; several are tried in turn.
+        control: Vec<String> = Vec::new(), "[\"https://guildhall-1:7420\", \"https://guildhall-2:7420\"]", flag "--control";
+        /// The token such a node shows there. It needs `read` on every namespace.
+        control_token: Option<Secret> = None, "\"a long random text\"";
+        /// A PEM file with the authorities that such a node trusts; the system's if absent.
+        control_ca: Option<PathBuf> = None, "\"/etc/guildhall/ca.pem\"";
+        /// How long a shutdown waits for requests under way before it ends them.
+        shutdown_timeout: Period = Period::secs(10), "\"30s\"";
+        /// Allows the API beyond this machine without authentication. Anyone who reaches it is admin.
+        insecure: bool = false, "true", flag "--insecure";
+    }
+}
+
+section! {
+    /// The native API.
+    Api = "api" {
+        /// Where the API listens; port 0 takes a free one. Beyond loopback it needs `auth.token_file`.
+        listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 7420)), "\"0.0.0.0:7420\"", flag "--api-listen";
+        /// A PEM file with the certificate chain, leaf first. With `tls_key` the API speaks TLS only.
+        tls_certificate: Option<PathBuf> = None, "\"/etc/guildhall/tls.crt\"";
+        /// A PEM file with the certificate's private key.
+        tls_key: Option<PathBuf> = None, "\"/etc/guildhall/tls.key\"";
+        /// How often certificate and key are looked at; a changed pair serves new connections.
+        tls_reload: Period = Period::secs(2), "\"1m\"";
+        /// The largest request body. A transaction of the store holds 1MiB, so that more is of no use.
+        max_body: Size = Size(1 << 20), "\"256KiB\"";
+        /// The most connections at a time; one more is answered 503 and closed.
+        max_connections: usize = 20_000, "1000";
+        /// How long a client may take to send a request's headers, and how long an idle connection is kept.
+        header_timeout: Period = Period::secs(75), "\"10s\"";
+        /// The longest wait of a long poll; a client that asks for more gets this.
+        max_wait: Period = Period::secs(300), "\"1m\"";
+        /// How often a silent watch sends a comment line, so that proxies keep it and dead clients are noticed.
+        watch_keepalive: Period = Period::secs(15), "\"30s\"";
+        /// The most memory for serialised discovery answers; unchanged ones are not serialised again. 0: none.
+        answer_cache: Size = Size(32 << 20), "\"128MiB\"";
+    }
+}
+
+section! {
+    /// Who may call the API.
+    Auth = "auth" {
+        /// A TOML or JSON file with tokens and their scopes. Without it everyone is admin, and the API keeps to
+        /// loopback.
+        token_file: Option<PathBuf> = None, "\"/etc/guildhall/tokens.toml\"", flag "--token-file";
+        /// How often the file is looked at; a change takes effect without a restart.
+        reload: Period = Period::secs(2), "\"10s\"";
+    }
+}
+
+section! {
+    /// What is written to stderr.
+    Log = "log" {
+        /// The least level that is written, or a list such as `info,guildhall_control=debug`.
+        level: String = "info".to_owned(), "\"debug\"", flag "--log-level";
+        /// How lines are written.
+        format: LogFormat = LogFormat::Text, "\"json\"", flag "--log-format";
+        /// Whether each API request is written, too.
+        access: bool = false, "true";
+    }
+}
+
+section! {
+    /// The gateway, where this node has that role.
+    Gateway = "gateway" {
+        /// Where traffic comes in; port 0 takes a free one.
+        listen: SocketAddr = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)), "\"127.0.0.1:8080\"", flag "--gateway-listen";
+        /// Worker threads; 0 is one per core.
+        workers: usize = 0, "4", flag "--gateway-workers";
+    }
+}

@@ -1,0 +1,82 @@
+//! What only makes sense together: which combinations of settings are refused, and what to do instead.
+
+use guildhall_core::document::Period;
+
+use super::{Finding, Loaded, Role, Settings, Source};
+
+/// Everything wrong with settings that parse.
+pub(super) fn findings(loaded: &Loaded) -> Vec<Finding> {
+    let settings = &loaded.settings;
+    let rules: [(&str, Option<String>); 9] = [
+        ("server.roles", roles(settings)),
+        ("server.control", control(settings)),
+        ("api.listen", exposed(settings)),
+        ("api.tls_key", tls_pair(settings)),
+        ("api.max_body", body(settings)),
+        ("api.max_connections", at_least_one(settings.api.max_connections)),
+        ("api.watch_keepalive", at_least(settings.api.watch_keepalive, Period::millis(100))),
+        ("api.tls_reload", at_least(settings.api.tls_reload, Period::millis(10))),
+        ("auth.reload", at_least(settings.auth.reload, Period::millis(10))),
+    ];
+    let wrong = rules.into_iter().filter_map(|(setting, detail)| {
+        let source = loaded.sources.get(setting).cloned().unwrap_or(Source::Default);
+        Some(Finding { setting: setting.to_owned(), source, detail: detail? })
+    });
+    wrong.collect()
+}
+
+fn roles(settings: &Settings) -> Option<String> {
+    settings.server.roles.is_empty().then(|| {
+        let all: Vec<&str> = Role::ALL.iter().map(|role| role.word()).collect();
+        format!("a node needs a role; there are: {}", all.join(", "))
+    })
+}
+
+fn control(settings: &Settings) -> Option<String> {
+    let urls = &settings.server.control;
+    if let Some(bad) = urls.iter().find(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+        return Some(format!("{bad:?} is not the URL of a control node, such as http://127.0.0.1:7420"));
+    }
+    match (settings.has(Role::Control), urls.is_empty()) {
+        (false, true) => Some(
+            "a node without the control role gets its documents from one that has it; \
+             give --control URL, or add control to --role"
+                .to_owned(),
+        ),
+        (true, false) => Some("this node has the control role itself; leave --control out, or leave control out of --role".to_owned()),
+        _ => None,
+    }
+}
+
+/// Invariant 11: beyond this machine only with authentication, unless someone insists.
+fn exposed(settings: &Settings) -> Option<String> {
+    let listen = settings.api.listen;
+    let open = !listen.ip().to_canonical().is_loopback()
+        && settings.auth.token_file.is_none()
+        && !settings.server.insecure;
+    open.then(|| {
+        format!(
+            "{listen} can be reached from other machines, and without authentication everyone there would be admin; \
+             give --token-file FILE, or listen on 127.0.0.1, or accept it with --insecure"
+        )
+    })
+}
+
+fn tls_pair(settings: &Settings) -> Option<String> {
+    let api = &settings.api;
+    (api.tls_certificate.is_some() != api.tls_key.is_some())
+        .then(|| "TLS takes both: api.tls_certificate and api.tls_key".to_owned())
+}
+
+fn body(settings: &Settings) -> Option<String> {
+    let max = settings.api.max_body.0;
+    (!(1024..=64 << 20).contains(&max)).then(|| "from 1KiB to 64MiB".to_owned())
+}
+
+fn at_least_one(number: usize) -> Option<String> {
+    (number == 0).then(|| "at least 1".to_owned())
+}
+
+fn at_least(given: Period, least: Period) -> Option<String> {
+    (given < least).then(|| format!("at least {least}"))
+}
