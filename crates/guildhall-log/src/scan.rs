@@ -22,7 +22,7 @@ impl Frame {
     }
 }
 
-/// The part of a file that was read last.
+/// The part of a file that was read last. It serves one file at a time, see [`Window::clear`].
 pub(crate) struct Window {
     /// Grows to the longest read and stays; only `filled` bytes of it are the file's.
     buffer: Vec<u8>,
@@ -42,7 +42,7 @@ impl Window {
         }
     }
 
-    /// Forgets what was read: the file is another now.
+    /// Forgets what was read; due whenever the next read is of another file.
     pub(crate) fn clear(&mut self) {
         self.filled = 0;
     }

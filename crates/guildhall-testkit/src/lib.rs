@@ -1,1 +1,3 @@
 //! Test doubles: manual clock, seeded randomness, faulty files, fake upstreams, process harness.
+
+pub mod files;

@@ -191,6 +191,7 @@ impl Recovery<'_, '_> {
     /// Replays a segment that has a successor, up to that one's first sequence. If that is not the very next segment, the
     /// gap is reported already, and where this one ends is not known.
     fn sealed(&mut self, segment: &Segment, followed: bool) -> Result<(), OpenError> {
+        self.window.clear();
         let limit = segment.end();
         let until = segment.until().unwrap_or(segment.first);
         let (mut at, mut next) = (BODY, segment.first);

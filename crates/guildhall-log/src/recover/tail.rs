@@ -25,6 +25,7 @@ pub(super) struct Tail {
 impl Recovery<'_, '_> {
     /// Replays the last segment, cuts its torn tail, and makes what is kept durable.
     pub(super) fn tail(&mut self, segment: &Segment) -> Result<Tail, OpenError> {
+        self.window.clear();
         let length = segment.end();
         let (mut at, mut next) = (BODY, segment.first);
         let mut last: Option<Frame> = None;
