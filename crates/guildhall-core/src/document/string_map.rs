@@ -57,7 +57,9 @@ impl StringMap {
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for StringMap {
     /// The last value given for a key is kept.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let entries = entries.into_iter().map(|(k, v)| (k.into().into(), v.into().into()));
+        let entries = entries
+            .into_iter()
+            .map(|(k, v)| (k.into().into(), v.into().into()));
         let mut entries: Vec<(Box<str>, Box<str>)> = entries.collect();
         // The sort is stable: equal keys stay in the order given.
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -130,7 +132,10 @@ mod tests {
         assert_eq!(map.iter().collect::<Vec<_>>(), [("a", "2"), ("b", "3")]);
         map.insert("b", "4");
         map.insert("0", "5");
-        assert_eq!(map.iter().collect::<Vec<_>>(), [("0", "5"), ("a", "2"), ("b", "4")]);
+        assert_eq!(
+            map.iter().collect::<Vec<_>>(),
+            [("0", "5"), ("a", "2"), ("b", "4")]
+        );
         assert_eq!((map.get("a"), map.get("c")), (Some("2"), None));
     }
 

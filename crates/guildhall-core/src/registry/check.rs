@@ -77,7 +77,12 @@ pub struct Schedule {
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self { interval: Period::secs(10), timeout: Period::secs(2), rise: 1, fall: 3 }
+        Self {
+            interval: Period::secs(10),
+            timeout: Period::secs(2),
+            rise: 1,
+            fall: 3,
+        }
     }
 }
 
@@ -110,7 +115,9 @@ impl TryFrom<StatusForm> for StatusRange {
             }
         };
         match range {
-            Some((first, last)) if 100 <= first && first <= last && last <= 599 => Ok(Self { first, last }),
+            Some((first, last)) if 100 <= first && first <= last && last <= 599 => {
+                Ok(Self { first, last })
+            }
             _ => Err("an HTTP status from 100 to 599 or a range such as \"200-299\""),
         }
     }
@@ -177,25 +184,45 @@ impl CheckForm {
         let http = [
             (self.path.is_some(), "path belongs to http checks"),
             (self.headers.is_some(), "headers belongs to http checks"),
-            (self.expected_status.is_some(), "expectedStatus belongs to http checks"),
-            (self.expected_body.is_some(), "expectedBody belongs to http checks"),
+            (
+                self.expected_status.is_some(),
+                "expectedStatus belongs to http checks",
+            ),
+            (
+                self.expected_body.is_some(),
+                "expectedBody belongs to http checks",
+            ),
         ];
         let active = [
             (self.port.is_some(), "port does not apply to ttl checks"),
-            (self.interval.is_some(), "interval does not apply to ttl checks; give ttl"),
-            (self.timeout.is_some(), "timeout does not apply to ttl checks; give ttl"),
+            (
+                self.interval.is_some(),
+                "interval does not apply to ttl checks; give ttl",
+            ),
+            (
+                self.timeout.is_some(),
+                "timeout does not apply to ttl checks; give ttl",
+            ),
             (self.rise.is_some(), "rise does not apply to ttl checks"),
             (self.fall.is_some(), "fall does not apply to ttl checks"),
         ];
         let grpc = [(self.service.is_some(), "service belongs to grpc checks")];
-        let ttl = [(self.ttl.is_some(), "ttl belongs to ttl checks; give interval")];
+        let ttl = [(
+            self.ttl.is_some(),
+            "ttl belongs to ttl checks; give interval",
+        )];
         let wrong: &[&[(bool, &'static str)]] = match self.r#type {
             CheckType::Http => &[&grpc, &ttl],
             CheckType::Tcp => &[&http, &grpc, &ttl],
             CheckType::Grpc => &[&http, &ttl],
             CheckType::Ttl => &[&http, &grpc, &active],
         };
-        wrong.iter().copied().flatten().find(|(given, _)| *given).map(|(_, why)| *why)
+        wrong
+            .iter()
+            .copied()
+            .flatten()
+            .find(|(given, _)| *given)
+            .map(|(_, why)| *why)
     }
 }
 
@@ -214,20 +241,41 @@ impl TryFrom<CheckForm> for Check {
             fall: form.fall.unwrap_or(usual.fall),
         };
         let (word, probe) = match form.r#type {
-            CheckType::Http => ("http", Probe::Http {
-                port: form.port,
-                path: form.path.unwrap_or_else(|| "/health".to_owned()),
-                headers: form.headers.unwrap_or_default(),
-                expected_status: form.expected_status.unwrap_or_default(),
-                expected_body: form.expected_body,
-                schedule,
-            }),
-            CheckType::Tcp => ("tcp", Probe::Tcp { port: form.port, schedule }),
+            CheckType::Http => (
+                "http",
+                Probe::Http {
+                    port: form.port,
+                    path: form.path.unwrap_or_else(|| "/health".to_owned()),
+                    headers: form.headers.unwrap_or_default(),
+                    expected_status: form.expected_status.unwrap_or_default(),
+                    expected_body: form.expected_body,
+                    schedule,
+                },
+            ),
+            CheckType::Tcp => (
+                "tcp",
+                Probe::Tcp {
+                    port: form.port,
+                    schedule,
+                },
+            ),
             CheckType::Grpc => {
                 let service = form.service.unwrap_or_default();
-                ("grpc", Probe::Grpc { port: form.port, service, schedule })
+                (
+                    "grpc",
+                    Probe::Grpc {
+                        port: form.port,
+                        service,
+                        schedule,
+                    },
+                )
             }
-            CheckType::Ttl => ("ttl", Probe::Ttl { ttl: form.ttl.ok_or("a ttl check needs ttl, such as \"10s\"")? }),
+            CheckType::Ttl => (
+                "ttl",
+                Probe::Ttl {
+                    ttl: form.ttl.ok_or("a ttl check needs ttl, such as \"10s\"")?,
+                },
+            ),
         };
         Ok(Self {
             name: form.name.unwrap_or_else(|| word.to_owned()),
@@ -247,18 +295,61 @@ impl From<Check> for CheckForm {
             ..CheckForm::default()
         };
         let (form, schedule) = match check.probe {
-            Probe::Http { port, path, headers, expected_status, expected_body, schedule } => {
+            Probe::Http {
+                port,
+                path,
+                headers,
+                expected_status,
+                expected_body,
+                schedule,
+            } => {
                 let headers = Some(headers).filter(|h| !h.is_empty());
                 let expected_status = Some(expected_status).filter(|s| !s.is_empty());
                 let r#type = CheckType::Http;
-                (CheckForm { r#type, port, path: Some(path), headers, expected_status, expected_body, ..form }, schedule)
+                (
+                    CheckForm {
+                        r#type,
+                        port,
+                        path: Some(path),
+                        headers,
+                        expected_status,
+                        expected_body,
+                        ..form
+                    },
+                    schedule,
+                )
             }
-            Probe::Tcp { port, schedule } => (CheckForm { r#type: CheckType::Tcp, port, ..form }, schedule),
-            Probe::Grpc { port, service, schedule } => {
+            Probe::Tcp { port, schedule } => (
+                CheckForm {
+                    r#type: CheckType::Tcp,
+                    port,
+                    ..form
+                },
+                schedule,
+            ),
+            Probe::Grpc {
+                port,
+                service,
+                schedule,
+            } => {
                 let service = Some(service).filter(|s| !s.is_empty());
-                (CheckForm { r#type: CheckType::Grpc, port, service, ..form }, schedule)
+                (
+                    CheckForm {
+                        r#type: CheckType::Grpc,
+                        port,
+                        service,
+                        ..form
+                    },
+                    schedule,
+                )
             }
-            Probe::Ttl { ttl } => return CheckForm { r#type: CheckType::Ttl, ttl: Some(ttl), ..form },
+            Probe::Ttl { ttl } => {
+                return CheckForm {
+                    r#type: CheckType::Ttl,
+                    ttl: Some(ttl),
+                    ..form
+                };
+            }
         };
         CheckForm {
             interval: Some(schedule.interval),
@@ -277,7 +368,9 @@ impl Check {
     /// When the check runs; `None` for a ttl check.
     pub fn schedule(&self) -> Option<&Schedule> {
         match &self.probe {
-            Probe::Http { schedule, .. } | Probe::Tcp { schedule, .. } | Probe::Grpc { schedule, .. } => Some(schedule),
+            Probe::Http { schedule, .. }
+            | Probe::Tcp { schedule, .. }
+            | Probe::Grpc { schedule, .. } => Some(schedule),
             Probe::Ttl { .. } => None,
         }
     }
@@ -288,16 +381,41 @@ impl Check {
     }
 
     /// Validates the checks of one instance (`ports` known) or of a service's defaults.
-    pub(super) fn validate_all(checks: &[Check], ports: Option<&[Port]>, at: &Pointer<'_>, problems: &mut Problems) {
-        problems.check(checks.len() <= Self::MAX, at, format!("at most {} checks", Self::MAX));
+    pub(super) fn validate_all(
+        checks: &[Check],
+        ports: Option<&[Port]>,
+        at: &Pointer<'_>,
+        problems: &mut Problems,
+    ) {
+        problems.check(
+            checks.len() <= Self::MAX,
+            at,
+            format!("at most {} checks", Self::MAX),
+        );
         for (n, check) in checks.iter().enumerate() {
             let at = at.item(n);
             let twice = checks[..n].iter().any(|c| c.name == check.name);
-            problems.check(!twice, at.field("name"), format!("two checks are named {:?}; give each a name", check.name));
-            problems.check(!check.name.is_empty() && check.name.len() <= 253, at.field("name"), "1 to 253 characters");
+            problems.check(
+                !twice,
+                at.field("name"),
+                format!("two checks are named {:?}; give each a name", check.name),
+            );
+            problems.check(
+                !check.name.is_empty() && check.name.len() <= 253,
+                at.field("name"),
+                "1 to 253 characters",
+            );
             if let Some(schedule) = check.schedule() {
-                problems.check(schedule.interval >= Period::millis(10), at.field("interval"), "at least 10ms");
-                problems.check(schedule.timeout >= Period::millis(1), at.field("timeout"), "at least 1ms");
+                problems.check(
+                    schedule.interval >= Period::millis(10),
+                    at.field("interval"),
+                    "at least 10ms",
+                );
+                problems.check(
+                    schedule.timeout >= Period::millis(1),
+                    at.field("timeout"),
+                    "at least 1ms",
+                );
                 problems.check(schedule.rise > 0, at.field("rise"), "at least 1");
                 problems.check(schedule.fall > 0, at.field("fall"), "at least 1");
             }
@@ -306,14 +424,22 @@ impl Check {
                     problems.check(*ttl >= Period::millis(10), at.field("ttl"), "at least 10ms");
                 }
                 Probe::Http { path, .. } => {
-                    let path = path.starts_with('/') && !path.contains(|c: char| c.is_whitespace() || c.is_control());
+                    let path = path.starts_with('/')
+                        && !path.contains(|c: char| c.is_whitespace() || c.is_control());
                     problems.check(path, at.field("path"), "begins with / and has no spaces");
                 }
                 Probe::Tcp { .. } | Probe::Grpc { .. } => {}
             }
             if let (Some(port), Some(ports)) = (check.port(), ports) {
                 // A health port need not be among the traffic ports, so only 0 is refused.
-                problems.check(port != 0, at.field("port"), format!("a port is 1 to 65535 (the instance has {} of its own)", ports.len()));
+                problems.check(
+                    port != 0,
+                    at.field("port"),
+                    format!(
+                        "a port is 1 to 65535 (the instance has {} of its own)",
+                        ports.len()
+                    ),
+                );
             }
         }
     }

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Check, InstanceStatus};
-use crate::document::{InstanceId, Kind, Metadata, NameError, Pointer, Problems, ServiceName, Spec, StringMap, VersionName};
+use crate::document::{
+    InstanceId, Kind, Metadata, NameError, Pointer, Problems, ServiceName, Spec, StringMap,
+    VersionName,
+};
 
 /// Where one process of a service listens and how to tell whether it is well.
 ///
@@ -58,7 +61,9 @@ pub struct Port {
 }
 
 /// What a port speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// HTTP/1.1 in the clear.
@@ -129,9 +134,17 @@ impl TryFrom<InstanceForm> for Instance {
 
     fn try_from(form: InstanceForm) -> Result<Self, Self::Error> {
         let ports = match (form.port, form.ports) {
-            (Some(_), ports) if !ports.is_empty() => return Err("give either ports or port, not both"),
-            (Some(port), _) => vec![Port { name: None, port, protocol: form.protocol.unwrap_or_default() }],
-            (None, _) if form.protocol.is_some() => return Err("protocol belongs to port; give it in each of ports"),
+            (Some(_), ports) if !ports.is_empty() => {
+                return Err("give either ports or port, not both");
+            }
+            (Some(port), _) => vec![Port {
+                name: None,
+                port,
+                protocol: form.protocol.unwrap_or_default(),
+            }],
+            (None, _) if form.protocol.is_some() => {
+                return Err("protocol belongs to port; give it in each of ports");
+            }
             (None, ports) => ports,
         };
         Ok(Self {
@@ -156,7 +169,11 @@ impl Instance {
         Self {
             service,
             host: host.into(),
-            ports: vec![Port { name: None, port, protocol: Protocol::Http }],
+            ports: vec![Port {
+                name: None,
+                port,
+                protocol: Protocol::Http,
+            }],
             version: None,
             zone: None,
             region: None,
@@ -197,10 +214,21 @@ impl Spec for Instance {
     }
 
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
-        problems.check(!self.service.as_str().is_empty(), at.field("service"), "name the service the instance belongs to");
+        problems.check(
+            !self.service.as_str().is_empty(),
+            at.field("service"),
+            "name the service the instance belongs to",
+        );
         let host = !self.host.is_empty() && self.host.len() <= 253;
-        let host = host && !self.host.contains(|c: char| c.is_whitespace() || c.is_control() || "/?#@".contains(c));
-        problems.check(host, at.field("host"), "a host name or an IP address of 1 to 253 characters");
+        let host = host
+            && !self
+                .host
+                .contains(|c: char| c.is_whitespace() || c.is_control() || "/?#@".contains(c));
+        problems.check(
+            host,
+            at.field("host"),
+            "a host name or an IP address of 1 to 253 characters",
+        );
         let ports = at.field("ports");
         problems.check(!self.ports.is_empty(), &ports, "give at least one port");
         for (n, port) in self.ports.iter().enumerate() {
@@ -209,6 +237,11 @@ impl Spec for Instance {
             let twice = port.name.is_some() && self.ports[..n].iter().any(|p| p.name == port.name);
             problems.check(!twice, at.field("name"), "two ports have this name");
         }
-        Check::validate_all(&self.checks, Some(&self.ports), &at.field("checks"), problems);
+        Check::validate_all(
+            &self.checks,
+            Some(&self.ports),
+            &at.field("checks"),
+            problems,
+        );
     }
 }

@@ -5,16 +5,27 @@
 
 pub mod catalog;
 mod check;
+pub mod discovery;
+pub mod graph;
+pub mod health;
 mod instance;
 mod lock;
 mod service;
+pub mod statistics;
 pub mod status;
+pub mod timeline;
 mod version;
 
 pub use catalog::{Catalog, ServiceEntry, Touched};
 pub use check::{Check, Probe, Schedule, StatusRange};
+pub use discovery::{Discovered, Near, Query, QueryError, discover};
+pub use graph::{Graph, Impact, graph, impact};
 pub use instance::{Instance, Port, Protocol, Scrape};
 pub use lock::{Lock, LockHolder, LockStatus};
 pub use service::{ContractPolicy, Link, Service};
+pub use statistics::{HealthCounts, ServiceStatistics, Statistics, statistics};
 pub use status::{CheckState, CheckStatus, Health, InstanceStatus, Maintenance, MaintenanceMode};
-pub use version::{Api, Contract, ContractFormat, Dependency, DependencyType, Endpoint, ServiceVersion};
+pub use timeline::TimelineEntry;
+pub use version::{
+    Api, Contract, ContractFormat, Dependency, DependencyType, Endpoint, ServiceVersion,
+};

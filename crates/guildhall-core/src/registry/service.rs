@@ -79,7 +79,11 @@ impl Spec for Service {
 
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
         if let Some(share) = self.protection_threshold {
-            problems.check((0.0..=1.0).contains(&share), at.field("protectionThreshold"), "a share from 0 to 1");
+            problems.check(
+                (0.0..=1.0).contains(&share),
+                at.field("protectionThreshold"),
+                "a share from 0 to 1",
+            );
         }
         Check::validate_all(&self.checks, None, &at.field("checks"), problems);
     }

@@ -2,11 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Instance};
+use super::{
+    Check, Instance, TimelineEntry,
+    health::{Transition, clip},
+};
 use crate::document::Timestamp;
 
 /// Whether an instance is to be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
     /// No check has answered yet.
@@ -61,6 +66,100 @@ pub struct InstanceStatus {
     pub maintenance: Option<Maintenance>,
 }
 
+impl InstanceStatus {
+    /// Takes in that a check changed, and returns what to note in the instance's timeline as
+    /// its entry `number`.
+    pub fn record(&mut self, transition: &Transition, number: u64) -> TimelineEntry {
+        let Transition {
+            to: state,
+            check,
+            output,
+            at,
+            ..
+        } = transition;
+        let status = CheckStatus {
+            name: check.to_string(),
+            state: *state,
+            since: *at,
+            output: output.clone(),
+        };
+        match self.checks.iter_mut().find(|status| status.name == **check) {
+            Some(place) => *place = status,
+            None => self.checks.push(status),
+        }
+        let from = self.judge(*at);
+        TimelineEntry {
+            number,
+            at: *at,
+            from,
+            to: self.health,
+            check: Some(check.to_string()),
+            state: Some(*state),
+            output: output.clone(),
+        }
+    }
+
+    /// Takes in that an operator holds the instance out of traffic, or no longer does, and
+    /// returns what to note in its timeline as its entry `number`; `None` if nothing is new.
+    pub fn hold(
+        &mut self,
+        maintenance: Option<Maintenance>,
+        at: Timestamp,
+        number: u64,
+    ) -> Option<TimelineEntry> {
+        if self.maintenance == maintenance {
+            return None;
+        }
+        let reason = maintenance
+            .as_ref()
+            .map_or("", |maintenance| clip(&maintenance.reason))
+            .to_owned();
+        self.maintenance = maintenance;
+        let from = self.judge(at);
+        Some(TimelineEntry {
+            number,
+            at,
+            from,
+            to: self.health,
+            check: None,
+            state: None,
+            output: reason,
+        })
+    }
+
+    /// The status after the instance's checks became `checks`, in their order: those that it has
+    /// by name stay as they stand, the others begin.
+    pub fn with_checks(&self, checks: &[Check], at: Timestamp) -> Self {
+        let kept = |check: &Check| {
+            self.checks
+                .iter()
+                .find(|status| status.name == check.name)
+                .cloned()
+        };
+        let status = |check: &Check| kept(check).unwrap_or_else(|| CheckStatus::first(check, at));
+        let checks = checks.iter().map(status).collect();
+        let mut status = Self {
+            checks,
+            ..self.clone()
+        };
+        status.judge(at);
+        status
+    }
+
+    /// Brings the verdict up to date, and returns what it was before.
+    fn judge(&mut self, at: Timestamp) -> Health {
+        let health = verdict(
+            self.checks.iter().map(|check| check.state),
+            self.maintenance.as_ref(),
+        );
+        let before = std::mem::replace(&mut self.health, health);
+        if before != health {
+            self.since = at;
+        }
+        before
+    }
+}
+
 /// The status of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,6 +173,18 @@ pub struct CheckStatus {
     /// What it printed at the transition, at most 4 KiB.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub output: String,
+}
+
+impl CheckStatus {
+    /// A check that has not answered yet.
+    fn first(check: &Check, since: Timestamp) -> Self {
+        Self {
+            name: check.name.clone(),
+            state: check.first_state(),
+            since,
+            output: String::new(),
+        }
+    }
 }
 
 /// Why and since when an instance is held out of traffic.
@@ -104,7 +215,11 @@ pub enum MaintenanceMode {
 
 /// The checks that decide about `instance`: its own, else its service's.
 pub fn effective_checks<'a>(instance: &'a Instance, of_service: &'a [Check]) -> &'a [Check] {
-    if instance.checks.is_empty() { of_service } else { &instance.checks }
+    if instance.checks.is_empty() {
+        of_service
+    } else {
+        &instance.checks
+    }
 }
 
 /// The status of an instance about which nothing was observed yet.
@@ -114,16 +229,13 @@ pub fn effective_checks<'a>(instance: &'a Instance, of_service: &'a [Check]) -> 
 /// follows from the documents.
 pub fn derived(instance: &Instance, of_service: &[Check], since: Timestamp) -> InstanceStatus {
     let checks = effective_checks(instance, of_service);
-    let status = |check: &Check| CheckStatus {
-        name: check.name.clone(),
-        state: check.first_state(),
-        since,
-        output: String::new(),
-    };
     InstanceStatus {
         health: initial_health(checks),
         since,
-        checks: checks.iter().map(status).collect(),
+        checks: checks
+            .iter()
+            .map(|check| CheckStatus::first(check, since))
+            .collect(),
         maintenance: None,
     }
 }

@@ -88,7 +88,9 @@ pub struct Dependency {
 }
 
 /// Whether a caller waits for the answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum DependencyType {
     /// It waits.
@@ -121,16 +123,29 @@ impl From<DependencyForm> for Dependency {
     fn from(form: DependencyForm) -> Self {
         match form {
             DependencyForm::Name(service) => service.into(),
-            DependencyForm::Full(DependencyFields { service, kind, optional, version }) => {
-                Self { service, kind, optional, version }
-            }
+            DependencyForm::Full(DependencyFields {
+                service,
+                kind,
+                optional,
+                version,
+            }) => Self {
+                service,
+                kind,
+                optional,
+                version,
+            },
         }
     }
 }
 
 impl From<ServiceName> for Dependency {
     fn from(service: ServiceName) -> Self {
-        Self { service, kind: DependencyType::Synchronous, optional: false, version: None }
+        Self {
+            service,
+            kind: DependencyType::Synchronous,
+            optional: false,
+            version: None,
+        }
     }
 }
 
@@ -147,8 +162,14 @@ impl Spec for ServiceVersion {
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
         let dependencies = at.field("dependencies");
         for (n, dependency) in self.dependencies.iter().enumerate() {
-            let twice = self.dependencies[..n].iter().any(|d| d.service == dependency.service && d.kind == dependency.kind);
-            problems.check(!twice, dependencies.item(n), format!("{} stands here twice", dependency.service));
+            let twice = self.dependencies[..n]
+                .iter()
+                .any(|d| d.service == dependency.service && d.kind == dependency.kind);
+            problems.check(
+                !twice,
+                dependencies.item(n),
+                format!("{} stands here twice", dependency.service),
+            );
         }
     }
 }

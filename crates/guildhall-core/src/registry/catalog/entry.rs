@@ -1,6 +1,6 @@
 //! One service with all that is registered for it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use imbl::OrdMap;
 
@@ -48,7 +48,9 @@ impl ServiceEntry {
 
     /// The checks of instances that bring none of their own.
     pub fn default_checks(&self) -> &[Check] {
-        self.service.as_ref().map_or(&[], |service| &service.spec.checks)
+        self.service
+            .as_ref()
+            .map_or(&[], |service| &service.spec.checks)
     }
 
     /// The checks that decide about `instance`: its own, else the service's.
@@ -74,6 +76,40 @@ impl ServiceEntry {
 
     /// What happens when a version breaks its consumers' contract.
     pub fn contract_policy(&self) -> ContractPolicy {
-        self.service.as_ref().map_or_else(ContractPolicy::default, |service| service.spec.contract_policy)
+        self.service
+            .as_ref()
+            .map_or_else(ContractPolicy::default, |service| {
+                service.spec.contract_policy
+            })
+    }
+
+    /// The version registered last.
+    pub fn newest_version(&self) -> Option<&VersionName> {
+        let age = |object: &Object<ServiceVersion>| {
+            (object.metadata.created_at, object.metadata.revision)
+        };
+        self.versions
+            .iter()
+            .max_by_key(|(_, object)| age(object))
+            .map(|(version, _)| version)
+    }
+
+    /// The registered versions that are live: those that instances run; the newest if none of
+    /// the registered ones has an instance.
+    pub fn live_versions(&self) -> Vec<&VersionName> {
+        let running: BTreeSet<&VersionName> = self
+            .instances
+            .values()
+            .filter_map(|instance| instance.spec.version.as_ref())
+            .collect();
+        let mut live: Vec<_> = self
+            .versions
+            .keys()
+            .filter(|version| running.contains(version))
+            .collect();
+        if live.is_empty() {
+            live.extend(self.newest_version());
+        }
+        live
     }
 }

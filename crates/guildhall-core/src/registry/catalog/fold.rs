@@ -81,11 +81,16 @@ impl Catalog {
             Document::Service(object) => {
                 let name = ServiceName::new(&object.metadata.name).ok()?;
                 let namespace = object.metadata.namespace.clone();
-                self.touch(namespace, name, revision, |entry| entry.service = Some(object.clone()))
+                self.touch(namespace, name, revision, |entry| {
+                    entry.service = Some(object.clone())
+                })
             }
             Document::ServiceVersion(object) => {
                 let (service, version) = object.metadata.name.split_once('/')?;
-                let (name, version) = (ServiceName::new(service).ok()?, VersionName::new(version).ok()?);
+                let (name, version) = (
+                    ServiceName::new(service).ok()?,
+                    VersionName::new(version).ok()?,
+                );
                 let namespace = object.metadata.namespace.clone();
                 self.touch(namespace, name, revision, |entry| {
                     entry.versions.insert(version, object.clone());
@@ -96,7 +101,10 @@ impl Catalog {
                 if object.spec.service.as_str().is_empty() {
                     return None;
                 }
-                let (namespace, name) = (object.metadata.namespace.clone(), object.spec.service.clone());
+                let (namespace, name) = (
+                    object.metadata.namespace.clone(),
+                    object.spec.service.clone(),
+                );
                 self.touch(namespace, name, revision, |entry| {
                     entry.instances.insert(id, object.clone());
                 })
@@ -108,15 +116,20 @@ impl Catalog {
     fn delete(&mut self, key: &DocumentKey, revision: u64) -> Option<Touched> {
         let service = ServiceName::new(key.service()?).ok()?;
         let own = key.name.split_once('/').map_or("", |(_, own)| own);
-        self.touch(key.namespace.clone(), service, revision, |entry| match key.kind {
-            Kind::Instance => {
-                entry.instances.remove(own);
-            }
-            Kind::ServiceVersion => {
-                entry.versions.remove(own);
-            }
-            _ => entry.service = None,
-        })
+        self.touch(
+            key.namespace.clone(),
+            service,
+            revision,
+            |entry| match key.kind {
+                Kind::Instance => {
+                    entry.instances.remove(own);
+                }
+                Kind::ServiceVersion => {
+                    entry.versions.remove(own);
+                }
+                _ => entry.service = None,
+            },
+        )
     }
 
     /// Changes one service at `revision`: makes it if it is not there, buries it if nothing of
@@ -158,10 +171,15 @@ impl Catalog {
     }
 
     /// The services of one namespace, or of all, by namespace and name.
-    pub fn services(&self, namespace: Option<&Namespace>) -> impl Iterator<Item = &Arc<ServiceEntry>> {
+    pub fn services(
+        &self,
+        namespace: Option<&Namespace>,
+    ) -> impl Iterator<Item = &Arc<ServiceEntry>> {
         let one = namespace.and_then(|namespace| self.namespaces.get(namespace));
         let all = namespace.is_none().then(|| self.namespaces.values());
-        one.into_iter().chain(all.into_iter().flatten()).flat_map(|scope| scope.services.values())
+        one.into_iter()
+            .chain(all.into_iter().flatten())
+            .flat_map(|scope| scope.services.values())
     }
 
     /// The namespaces that have services.
@@ -190,7 +208,9 @@ impl Catalog {
     /// namespace without services it may rise without cause.
     pub fn namespace_revision(&self, namespace: &Namespace) -> u64 {
         let scope = self.namespaces.get(namespace);
-        scope.map_or(self.gone_namespaces, |scope| scope.revision).max(1)
+        scope
+            .map_or(self.gone_namespaces, |scope| scope.revision)
+            .max(1)
     }
 
     /// The highest revision seen, whatever it touched.

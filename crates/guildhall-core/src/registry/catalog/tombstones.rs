@@ -29,7 +29,10 @@ impl Tombstones {
 
     /// Nothing remembered; every unknown service stands at `floor`.
     pub(super) fn at(floor: u64) -> Self {
-        Self { floor, ..Self::default() }
+        Self {
+            floor,
+            ..Self::default()
+        }
     }
 
     /// Remembers that the service was last touched at `revision`.
