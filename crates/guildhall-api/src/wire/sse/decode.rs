@@ -116,12 +116,8 @@ impl Decoder {
         let (field, value) = line.split_once(':').unwrap_or((&line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
-            "" => {
-                // A comment: it counts for nothing once it is over.
-                if !self.has_data {
-                    self.size = 0;
-                }
-            }
+            // A comment counts for nothing once it is over.
+            "" if !self.has_data => self.size = 0,
             "event" => self.event = value.to_owned(),
             "data" => {
                 if std::mem::replace(&mut self.has_data, true) {
