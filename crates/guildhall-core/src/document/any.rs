@@ -46,6 +46,26 @@ macro_rules! documents {
                 }
             }
 
+            /// Its metadata, to change; copied first where the document is shared.
+            pub fn metadata_mut(&mut self) -> &mut Metadata {
+                match self { $(Self::$kind(object) => &mut Arc::make_mut(object).metadata,)* }
+            }
+
+            /// Checks its name and its spec, as reading it from a client's body does.
+            pub fn validate(&self) -> Result<(), Problems> {
+                match self { $(Self::$kind(object) => check(object),)* }
+            }
+
+            /// Takes over the status of `other`, if that is of the same kind.
+            pub fn copy_status(&mut self, other: &Self) {
+                match (self, other) {
+                    $((Self::$kind(object), Self::$kind(other)) => {
+                        Arc::make_mut(object).status.clone_from(&other.status);
+                    })*
+                    _ => {}
+                }
+            }
+
             /// Whether both want the same: labels, annotations and spec.
             pub fn same_intent(&self, other: &Self) -> bool {
                 match (self, other) {
@@ -165,10 +185,16 @@ fn typed<S: Spec>(mut metadata: Metadata, name: Option<&str>, spec: &str) -> Res
             return Err(Problems::one("/metadata/name", format!("the path says {name:?}, the document {key:?}")));
         }
     }
+    let object = Arc::new(Object::new(metadata, spec));
+    check(&object).map(|()| object)
+}
+
+/// What decoding alone does not refuse.
+fn check<S: Spec>(object: &Object<S>) -> Result<(), Problems> {
     let mut problems = Problems::default();
-    if let Err(detail) = S::check_name(&metadata.name) {
+    if let Err(detail) = S::check_name(&object.metadata.name) {
         problems.add("/metadata/name", detail);
     }
-    spec.validate(&Pointer::root("spec"), &mut problems);
-    problems.into_result(Arc::new(Object::new(metadata, spec)))
+    object.spec.validate(&Pointer::root("spec"), &mut problems);
+    problems.into_result(())
 }
