@@ -1,0 +1,81 @@
+//! The harness's command line. What a default is and why stands at each option.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Guildhall beside its peers.
+#[derive(Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+pub(crate) struct Cli {
+    /// The benchmark.
+    #[command(subcommand)]
+    pub(crate) which: Which,
+}
+
+/// The benchmarks.
+#[derive(Subcommand)]
+pub(crate) enum Which {
+    /// One proxy worker, 64 keep-alive connections, 1 KiB bodies: Guildhall, nginx, HAProxy, Envoy, Caddy.
+    Gateway(Options),
+    /// Registrations, discovery, watchers, 100,000 instances: Guildhall, etcd, rnacos.
+    Registry(Options),
+    /// What a server that does nothing costs, and how fast it is there: Guildhall, etcd, rnacos.
+    Idle(Options),
+}
+
+impl Which {
+    /// The options, whichever it is.
+    pub(crate) fn options(&self) -> &Options {
+        match self {
+            Self::Gateway(options) | Self::Registry(options) | Self::Idle(options) => options,
+        }
+    }
+}
+
+/// What every benchmark takes.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Print the section and leave bench/RESULTS.md as it is.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Turns each peer gets (A B C A B C); a figure is the median of them.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) rounds: usize,
+    /// Length of one measured window. CPU times are counted in hundredths of a second, so under 2 s they are coarse.
+    #[arg(long, default_value_t = 5.0)]
+    pub(crate) seconds: f64,
+    /// Only these peers, by the beginning of their names.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// The guildhall binary; without it, the one beside this harness.
+    #[arg(long)]
+    pub(crate) guildhall: Option<PathBuf>,
+    /// Where servers keep their data and logs, on a real file system; without it, target/bench/run.
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// The file that holds the results.
+    #[arg(long, default_value = "bench/RESULTS.md")]
+    pub(crate) results: PathBuf,
+    /// Only these parts of the benchmark, by the beginning of their names (registry and store have several).
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) parts: Vec<String>,
+}
+
+impl Options {
+    /// Whether `--only` leaves this peer in.
+    pub(crate) fn wants_peer(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        let begins = |only: &String| name.starts_with(&only.to_ascii_lowercase());
+        self.only.is_empty() || self.only.iter().any(begins)
+    }
+
+    /// Whether `--parts` leaves this part in.
+    pub(crate) fn wants_part(&self, name: &str) -> bool {
+        self.parts.is_empty()
+            || self
+                .parts
+                .iter()
+                .any(|part| name.starts_with(part.as_str()))
+    }
+}
