@@ -36,7 +36,11 @@ impl HostPattern {
 
     /// The hosts that are of both; `None` if there are none.
     pub fn intersect(&self, other: &Self) -> Option<Self> {
-        let (narrow, wide) = if self >= other { (self, other) } else { (other, self) };
+        let (narrow, wide) = if self >= other {
+            (self, other)
+        } else {
+            (other, self)
+        };
         let fits = match (narrow, wide) {
             (_, Self::Any) => true,
             (Self::Exact(name), wide) => wide.matches(name),
@@ -55,7 +59,9 @@ impl HostPattern {
 
 /// Whether `host` is a name below `suffix`.
 fn under(host: &str, suffix: &str) -> bool {
-    host.strip_suffix(suffix).and_then(|rest| rest.strip_suffix('.')).is_some_and(|rest| !rest.is_empty())
+    host.strip_suffix(suffix)
+        .and_then(|rest| rest.strip_suffix('.'))
+        .is_some_and(|rest| !rest.is_empty())
 }
 
 /// The host of an authority (`Host` header or `:authority`) in the form routes are matched

@@ -67,7 +67,9 @@ fn unescape(path: &[u8]) -> Result<String, PathError> {
             (byte, false)
         };
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte))
+            }
             // An escaped NUL or line end is never meant well; an escaped space is ordinary.
             0..=0x1f | 0x7f | b'\\' => return Err(PathError::Forbidden),
             b' ' if !escaped => return Err(PathError::Forbidden),
@@ -85,7 +87,10 @@ fn unescape(path: &[u8]) -> Result<String, PathError> {
 const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 
 fn hex(digit: u8) -> Result<u8, PathError> {
-    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or(PathError::BadEscape)
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+        .ok_or(PathError::BadEscape)
 }
 
 /// Resolves `.` and `..` and merges empty elements, as RFC 3986 section 5.2.4 does, except that a
@@ -192,6 +197,8 @@ mod tests {
     }
 
     fn is_normal_form(path: &str) -> bool {
-        path.starts_with('/') && !path.contains("//") && !path.split('/').any(|e| e == "." || e == "..")
+        path.starts_with('/')
+            && !path.contains("//")
+            && !path.split('/').any(|e| e == "." || e == "..")
     }
 }

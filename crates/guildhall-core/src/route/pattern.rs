@@ -18,8 +18,12 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
         return Err(format!("at most {MAX_PATTERN} bytes of regular expression"));
     }
     // By itself first: a pattern such as `a)(b` is none, but would become one between the anchors.
-    build(pattern).and_then(|_| build(&format!("^(?:{pattern})$"))).map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => "this expression is too large when compiled; use smaller counts".to_owned(),
+    build(pattern)
+        .and_then(|_| build(&format!("^(?:{pattern})$")))
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => {
+                "this expression is too large when compiled; use smaller counts".to_owned()
+            }
             other => format!("not a regular expression: {other}"),
         })
 }
@@ -42,7 +46,9 @@ pub(crate) fn literal_elements(pattern: &str) -> Vec<&str> {
     if pattern.contains('|') {
         return Vec::new();
     }
-    let end = pattern.find(|c| r"\.+*?()|[]{}^$".contains(c)).unwrap_or(pattern.len());
+    let end = pattern
+        .find(|c| r"\.+*?()|[]{}^$".contains(c))
+        .unwrap_or(pattern.len());
     let mut literal = &pattern[..end];
     if pattern[end..].starts_with(['*', '?', '{', '+']) {
         let last = literal.char_indices().next_back().map_or(0, |(at, _)| at);
@@ -63,7 +69,12 @@ mod tests {
     #[test]
     fn an_expression_matches_the_whole_value() {
         let regex = compile("/users/[0-9]+|/all").unwrap();
-        for (path, expected) in [("/users/7", true), ("/users/7/x", false), ("x/all", false), ("/all", true)] {
+        for (path, expected) in [
+            ("/users/7", true),
+            ("/users/7/x", false),
+            ("x/all", false),
+            ("/all", true),
+        ] {
             assert_eq!(regex.is_match(path.as_bytes()), expected, "{path}");
         }
     }

@@ -107,7 +107,11 @@ impl Condition {
         message: impl Into<String>,
         revision: u64,
     ) -> Self {
-        let status = if holds { ConditionStatus::True } else { ConditionStatus::False };
+        let status = if holds {
+            ConditionStatus::True
+        } else {
+            ConditionStatus::False
+        };
         Self {
             condition_type,
             status,

@@ -335,10 +335,20 @@ impl TryFrom<PathModifierForm> for PathModifier {
     type Error = &'static str;
 
     fn try_from(form: PathModifierForm) -> Result<Self, Self::Error> {
-        match (form.r#type, form.replace_full_path, form.replace_prefix_match) {
-            (Some(PathModifierType::ReplaceFullPath), Some(path), None) => Ok(Self::ReplaceFullPath(path)),
-            (Some(PathModifierType::ReplacePrefixMatch), None, Some(path)) => Ok(Self::ReplacePrefixMatch(path)),
-            _ => Err("give type ReplaceFullPath with replaceFullPath, or ReplacePrefixMatch with replacePrefixMatch"),
+        match (
+            form.r#type,
+            form.replace_full_path,
+            form.replace_prefix_match,
+        ) {
+            (Some(PathModifierType::ReplaceFullPath), Some(path), None) => {
+                Ok(Self::ReplaceFullPath(path))
+            }
+            (Some(PathModifierType::ReplacePrefixMatch), None, Some(path)) => {
+                Ok(Self::ReplacePrefixMatch(path))
+            }
+            _ => Err(
+                "give type ReplaceFullPath with replaceFullPath, or ReplacePrefixMatch with replacePrefixMatch",
+            ),
         }
     }
 }
@@ -376,8 +386,12 @@ const FRAMING: [&str; 9] = [
 impl Filter {
     pub(super) fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
         match self {
-            Self::RequestHeaderModifier(m) => m.validate(&at.field("requestHeaderModifier"), problems),
-            Self::ResponseHeaderModifier(m) => m.validate(&at.field("responseHeaderModifier"), problems),
+            Self::RequestHeaderModifier(m) => {
+                m.validate(&at.field("requestHeaderModifier"), problems)
+            }
+            Self::ResponseHeaderModifier(m) => {
+                m.validate(&at.field("responseHeaderModifier"), problems)
+            }
             Self::RequestRedirect(redirect) => {
                 let at = at.field("requestRedirect");
                 let scheme = redirect.scheme.as_deref();
@@ -386,25 +400,48 @@ impl Filter {
                 let status = redirect.status_code.unwrap_or(302);
                 let allowed = [301, 302, 303, 307, 308].contains(&status);
                 problems.check(allowed, at.field("statusCode"), "301, 302, 303, 307 or 308");
-                problems.check(redirect.port != Some(0), at.field("port"), "a port is 1 to 65535");
-                rewrite(redirect.hostname.as_deref(), redirect.path.as_ref(), &at, problems);
+                problems.check(
+                    redirect.port != Some(0),
+                    at.field("port"),
+                    "a port is 1 to 65535",
+                );
+                rewrite(
+                    redirect.hostname.as_deref(),
+                    redirect.path.as_ref(),
+                    &at,
+                    problems,
+                );
             }
             Self::UrlRewrite(change) => {
                 let at = at.field("urlRewrite");
-                rewrite(change.hostname.as_deref(), change.path.as_ref(), &at, problems);
+                rewrite(
+                    change.hostname.as_deref(),
+                    change.path.as_ref(),
+                    &at,
+                    problems,
+                );
             }
             Self::RequestMirror(mirror) => {
                 let at = at.field("requestMirror");
                 let one = mirror.percent.is_none() || mirror.fraction.is_none();
                 problems.check(one, &at, "give percent or fraction, not both");
-                problems.check(mirror.percent.is_none_or(|p| p <= 100), at.field("percent"), "0 to 100");
+                problems.check(
+                    mirror.percent.is_none_or(|p| p <= 100),
+                    at.field("percent"),
+                    "0 to 100",
+                );
             }
             Self::Cors(_) | Self::ExternalAuth(_) | Self::ExtensionRef(_) => {}
         }
     }
 }
 
-fn rewrite(hostname: Option<&str>, path: Option<&PathModifier>, at: &Pointer<'_>, problems: &mut Problems) {
+fn rewrite(
+    hostname: Option<&str>,
+    path: Option<&PathModifier>,
+    at: &Pointer<'_>,
+    problems: &mut Problems,
+) {
     if let Some(hostname) = hostname {
         check_hostname(hostname, false, &at.field("hostname"), problems);
     }
@@ -415,8 +452,14 @@ fn rewrite(hostname: Option<&str>, path: Option<&PathModifier>, at: &Pointer<'_>
         PathModifier::ReplacePrefixMatch(path) => ("replacePrefixMatch", path),
     };
     let at = at.field(field);
-    let plain = path.bytes().all(|b| b.is_ascii_graphic() && b != b'#' && b != b'?');
-    problems.check(plain, &at, "printable ASCII without spaces, ? and #; percent-encode what is not");
+    let plain = path
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && b != b'#' && b != b'?');
+    problems.check(
+        plain,
+        &at,
+        "printable ASCII without spaces, ? and #; percent-encode what is not",
+    );
     problems.check(path.len() <= 1024, &at, "at most 1024 bytes");
     // An empty prefix is how Gateway API writes "take the prefix away".
     let rooted = path.starts_with('/') || (path.is_empty() && field == "replacePrefixMatch");
@@ -432,7 +475,9 @@ impl HeaderModifier {
                 let at = at.item(n);
                 check_header_name(&header.name, &at.field("name"), problems);
                 check_header_value(&header.value, &at.field("value"), problems);
-                let twice = list[..n].iter().any(|h| h.name.eq_ignore_ascii_case(&header.name));
+                let twice = list[..n]
+                    .iter()
+                    .any(|h| h.name.eq_ignore_ascii_case(&header.name));
                 problems.check(!twice, at.field("name"), "this header is named twice");
             }
         }
@@ -446,19 +491,33 @@ impl HeaderModifier {
 
 /// Notes a name that is no header's or that no filter may touch.
 fn check_header_name(name: &str, at: &Pointer<'_>, problems: &mut Problems) {
-    problems.check(is_token(name), at, "a header's name: letters, digits and !#$%&'*+-.^_`|~");
+    problems.check(
+        is_token(name),
+        at,
+        "a header's name: letters, digits and !#$%&'*+-.^_`|~",
+    );
     let framing = FRAMING.iter().any(|f| name.eq_ignore_ascii_case(f));
-    problems.check(!framing, at, "this header belongs to the connection; a filter cannot change it");
+    problems.check(
+        !framing,
+        at,
+        "this header belongs to the connection; a filter cannot change it",
+    );
 }
 
 fn check_header_value(value: &str, at: &Pointer<'_>, problems: &mut Problems) {
     let clean = !value.bytes().any(|b| (b < 0x20 && b != b'\t') || b == 0x7f);
-    problems.check(clean && value.len() <= 4096, at, "at most 4096 bytes without control characters");
+    problems.check(
+        clean && value.len() <= 4096,
+        at,
+        "at most 4096 bytes without control characters",
+    );
 }
 
 /// Whether `text` is a token as RFC 9110 has it: a method's or a header's name.
 pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 256
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }

@@ -256,21 +256,43 @@ impl Spec for Gateway {
 
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
         let listeners = at.field("listeners");
-        problems.check(!self.listeners.is_empty(), &listeners, "give at least one listener");
-        problems.check(self.listeners.len() <= 64, &listeners, "at most 64 listeners");
+        problems.check(
+            !self.listeners.is_empty(),
+            &listeners,
+            "give at least one listener",
+        );
+        problems.check(
+            self.listeners.len() <= 64,
+            &listeners,
+            "at most 64 listeners",
+        );
         for (n, listener) in self.listeners.iter().enumerate() {
             let at = listeners.item(n);
             let name = at.field("name");
-            problems.check(!listener.name.is_empty() && listener.name.len() <= 253, &name, "1 to 253 characters");
+            problems.check(
+                !listener.name.is_empty() && listener.name.len() <= 253,
+                &name,
+                "1 to 253 characters",
+            );
             let earlier = &self.listeners[..n];
-            problems.check(earlier.iter().all(|l| l.name != listener.name), &name, "two listeners have this name");
+            problems.check(
+                earlier.iter().all(|l| l.name != listener.name),
+                &name,
+                "two listeners have this name",
+            );
             if let Some(hostname) = &listener.hostname {
                 check_hostname(hostname, true, &at.field("hostname"), problems);
             }
             check_port(Some(listener.port), &at.field("port"), problems);
-            problems.check(!listener.protocol.is_empty(), at.field("protocol"), "a protocol such as HTTP");
+            problems.check(
+                !listener.protocol.is_empty(),
+                at.field("protocol"),
+                "a protocol such as HTTP",
+            );
             let same = |l: &&Listener| {
-                l.port == listener.port && l.protocol == listener.protocol && l.hostname == listener.hostname
+                l.port == listener.port
+                    && l.protocol == listener.protocol
+                    && l.hostname == listener.hostname
             };
             let detail = "two listeners have this port, protocol and hostname";
             problems.check(!earlier.iter().any(|l| same(&l)), &at, detail);

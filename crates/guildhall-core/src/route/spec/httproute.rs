@@ -181,15 +181,27 @@ impl Spec for HttpRoute {
         for (n, parent) in self.parent_refs.iter().enumerate() {
             let at = parents.item(n);
             check_port(parent.port, &at.field("port"), problems);
-            problems.check(!self.parent_refs[..n].contains(parent), &at, "this parent is named twice");
+            problems.check(
+                !self.parent_refs[..n].contains(parent),
+                &at,
+                "this parent is named twice",
+            );
         }
         let hostnames = at.field("hostnames");
-        problems.check(self.hostnames.len() <= 16, &hostnames, "at most 16 hostnames");
+        problems.check(
+            self.hostnames.len() <= 16,
+            &hostnames,
+            "at most 16 hostnames",
+        );
         for (n, hostname) in self.hostnames.iter().enumerate() {
             check_hostname(hostname, true, &hostnames.item(n), problems);
         }
         let rules = at.field("rules");
-        problems.check(self.rules.len() <= 16, &rules, "at most 16 rules; further ones go into another route");
+        problems.check(
+            self.rules.len() <= 16,
+            &rules,
+            "at most 16 rules; further ones go into another route",
+        );
         let matches: usize = self.rules.iter().map(|rule| rule.matches.len()).sum();
         problems.check(matches <= 128, &rules, "at most 128 matches over all rules");
         for (n, rule) in self.rules.iter().enumerate() {
@@ -210,7 +222,11 @@ impl RouteRule {
         }
         self.validate_filters(at, problems);
         let backends = at.field("backendRefs");
-        problems.check(self.backend_refs.len() <= 16, &backends, "at most 16 backends");
+        problems.check(
+            self.backend_refs.len() <= 16,
+            &backends,
+            "at most 16 backends",
+        );
         for (n, backend) in self.backend_refs.iter().enumerate() {
             backend.validate(&backends.item(n), problems);
         }
@@ -219,13 +235,21 @@ impl RouteRule {
         {
             let fits = whole == Period::default() || attempt <= whole;
             let timeouts = at.field("timeouts");
-            problems.check(fits, timeouts.field("backendRequest"), "not longer than timeouts.request");
+            problems.check(
+                fits,
+                timeouts.field("backendRequest"),
+                "not longer than timeouts.request",
+            );
         }
         if let Some(retry) = &self.retry {
             let retry_at = at.field("retry");
             let codes = retry_at.field("codes");
             for (n, code) in retry.codes.iter().enumerate() {
-                problems.check((400..=599).contains(code), codes.item(n), "a status from 400 to 599");
+                problems.check(
+                    (400..=599).contains(code),
+                    codes.item(n),
+                    "a status from 400 to 599",
+                );
             }
         }
     }
@@ -240,38 +264,67 @@ impl RouteRule {
             filter.validate(&at, problems);
             let repeats = matches!(filter, Filter::RequestMirror(_) | Filter::ExtensionRef(_));
             let twice = self.filters[..n].iter().any(|f| f.word() == filter.word());
-            problems.check(repeats || !twice, at.field("type"), "a rule has one filter of this type");
+            problems.check(
+                repeats || !twice,
+                at.field("type"),
+                "a rule has one filter of this type",
+            );
             let prefix = match filter {
                 Filter::RequestRedirect(redirect) => redirect.path.as_ref(),
                 Filter::UrlRewrite(change) => change.path.as_ref(),
                 _ => None,
             };
             if let Some(PathModifier::ReplacePrefixMatch(_)) = prefix {
-                let fits = self.matches.iter().all(|m| m.path().match_type == PathMatchType::PathPrefix);
-                problems.check(fits, &at, "ReplacePrefixMatch needs every match of the rule to be a PathPrefix");
+                let fits = self
+                    .matches
+                    .iter()
+                    .all(|m| m.path().match_type == PathMatchType::PathPrefix);
+                problems.check(
+                    fits,
+                    &at,
+                    "ReplacePrefixMatch needs every match of the rule to be a PathPrefix",
+                );
             }
         }
         let redirect = self.filters.iter().any(redirects);
         let both = redirect && self.filters.iter().any(rewrites);
-        problems.check(!both, &filters, "RequestRedirect and URLRewrite exclude each other");
+        problems.check(
+            !both,
+            &filters,
+            "RequestRedirect and URLRewrite exclude each other",
+        );
         let answered = redirect && !self.backend_refs.is_empty();
-        problems.check(!answered, at.field("backendRefs"), "a redirect is answered here; it has no backends");
+        problems.check(
+            !answered,
+            at.field("backendRefs"),
+            "a redirect is answered here; it has no backends",
+        );
     }
 }
 
 impl BackendRef {
     /// Whether a service is meant.
     pub fn is_service(&self) -> bool {
-        self.group.as_deref().is_none_or(|group| group.is_empty() || group == "guildhall")
+        self.group
+            .as_deref()
+            .is_none_or(|group| group.is_empty() || group == "guildhall")
             && self.kind.as_deref().is_none_or(|kind| kind == "Service")
     }
 
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
-        problems.check(!self.name.as_str().is_empty(), at.field("name"), "name the service");
+        problems.check(
+            !self.name.as_str().is_empty(),
+            at.field("name"),
+            "name the service",
+        );
         check_port(self.port, &at.field("port"), problems);
         let one = self.port.is_none() || self.port_name.is_none();
         problems.check(one, at.field("portName"), "give port or portName, not both");
-        problems.check(self.weight.is_none_or(|w| w <= 1_000_000), at.field("weight"), "0 to 1000000");
+        problems.check(
+            self.weight.is_none_or(|w| w <= 1_000_000),
+            at.field("weight"),
+            "0 to 1000000",
+        );
         let filters = at.field("filters");
         problems.check(self.filters.len() <= 16, &filters, "at most 16 filters");
         for (n, filter) in self.filters.iter().enumerate() {

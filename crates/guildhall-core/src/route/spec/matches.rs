@@ -39,7 +39,10 @@ pub struct PathMatch {
 
 impl Default for PathMatch {
     fn default() -> Self {
-        Self { match_type: PathMatchType::PathPrefix, value: "/".to_owned() }
+        Self {
+            match_type: PathMatchType::PathPrefix,
+            value: "/".to_owned(),
+        }
     }
 }
 
@@ -122,13 +125,24 @@ impl RouteMatch {
             let at = at.field("path");
             path.validate(&at.field("value"), problems);
         }
-        for (list, field) in [(&self.headers, "headers"), (&self.query_params, "queryParams")] {
+        for (list, field) in [
+            (&self.headers, "headers"),
+            (&self.query_params, "queryParams"),
+        ] {
             let at = at.field(field);
             problems.check(list.len() <= 16, &at, "at most 16");
             for (n, test) in list.iter().enumerate() {
                 let at = at.item(n);
-                let name = if field == "headers" { is_token(&test.name) } else { !test.name.is_empty() };
-                problems.check(name, at.field("name"), "the name of a header or query parameter");
+                let name = if field == "headers" {
+                    is_token(&test.name)
+                } else {
+                    !test.name.is_empty()
+                };
+                problems.check(
+                    name,
+                    at.field("name"),
+                    "the name of a header or query parameter",
+                );
                 if test.match_type == ValueMatchType::RegularExpression
                     && let Err(detail) = pattern::compile(&test.value)
                 {
@@ -150,12 +164,24 @@ impl PathMatch {
         let path = self.value.as_str();
         problems.check(path.starts_with('/'), at, "a path that begins with /");
         problems.check(path.len() <= 1024, at, "at most 1024 bytes");
-        let plain = path.bytes().all(|b| b.is_ascii_graphic() && !b"#?\\".contains(&b));
-        problems.check(plain, at, "printable ASCII without spaces, ?, # and \\; percent-encode what is not");
+        let plain = path
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !b"#?\\".contains(&b));
+        problems.check(
+            plain,
+            at,
+            "printable ASCII without spaces, ?, # and \\; percent-encode what is not",
+        );
         // Requests are matched in normal form, which none of these has.
         let upper = path.to_ascii_uppercase();
-        let dots = path.split('/').any(|element| element == "." || element == "..");
+        let dots = path
+            .split('/')
+            .any(|element| element == "." || element == "..");
         let normal = !path.contains("//") && !upper.contains("%2F") && !dots;
-        problems.check(normal, at, "without //, %2F and the elements . and ..: requests are matched in normal form");
+        problems.check(
+            normal,
+            at,
+            "without //, %2F and the elements . and ..: requests are matched in normal form",
+        );
     }
 }

@@ -8,22 +8,24 @@ mod gateway;
 mod httproute;
 mod matches;
 mod reference;
+#[cfg(test)]
+mod tests;
 
 pub use filter::{
-    AuthProtocol, Cors, CorsMethod, ExternalAuth, Filter, ForwardBody, Fraction, GrpcAuth, Header, HeaderModifier,
-    HttpAuth, Mirror, PathModifier, Redirect, UrlRewrite, Wildcard,
+    AuthProtocol, Cors, CorsMethod, ExternalAuth, Filter, ForwardBody, Fraction, GrpcAuth, Header,
+    HeaderModifier, HttpAuth, Mirror, PathModifier, Redirect, UrlRewrite, Wildcard,
 };
 pub use gateway::{
-    AllowedListeners, AllowedRoutes, BackendTls, ClientTls, ClientValidation, ClientValidationMode, FromNamespaces,
-    FrontendTls, Gateway, GatewayAddress, GatewayTls, Infrastructure, Listener, ListenerTls, PortTls, RouteKind,
-    RouteNamespaces, TlsMode,
+    AllowedListeners, AllowedRoutes, BackendTls, ClientTls, ClientValidation, ClientValidationMode,
+    FromNamespaces, FrontendTls, Gateway, GatewayAddress, GatewayTls, Infrastructure, Listener,
+    ListenerTls, PortTls, RouteKind, RouteNamespaces, TlsMode,
 };
 pub use httproute::{
-    BackendRef, CookieLifetime, HttpRoute, PersistenceCookie, PersistenceHeader, PersistenceType, RouteRetry,
-    RouteRule, RouteTimeouts, SessionPersistence,
+    BackendRef, CookieLifetime, HttpRoute, PersistenceCookie, PersistenceHeader, PersistenceType,
+    RouteRetry, RouteRule, RouteTimeouts, SessionPersistence,
 };
 pub use matches::{Method, PathMatch, PathMatchType, RouteMatch, ValueMatch, ValueMatchType};
 pub use reference::{
-    DefaultScope, GATEWAY_GROUP, LabelOperator, LabelRequirement, LabelSelector, LocalRef, ObjectRef, ParentRef,
-    ServiceRef,
+    DefaultScope, GATEWAY_GROUP, LabelOperator, LabelRequirement, LabelSelector, LocalRef,
+    ObjectRef, ParentRef, ServiceRef,
 };

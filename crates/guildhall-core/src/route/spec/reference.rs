@@ -38,12 +38,21 @@ pub struct ParentRef {
 impl ParentRef {
     /// A reference to the Gateway `name` in the route's own namespace.
     pub fn named(name: Name) -> Self {
-        Self { group: None, kind: None, namespace: None, name, section_name: None, port: None }
+        Self {
+            group: None,
+            kind: None,
+            namespace: None,
+            name,
+            section_name: None,
+            port: None,
+        }
     }
 
     /// Whether a Gateway is meant.
     pub fn is_gateway(&self) -> bool {
-        self.group.as_deref().is_none_or(|group| group == GATEWAY_GROUP)
+        self.group
+            .as_deref()
+            .is_none_or(|group| group == GATEWAY_GROUP)
             && self.kind.as_deref().is_none_or(|kind| kind == "Gateway")
     }
 }
@@ -145,8 +154,17 @@ pub enum DefaultScope {
 }
 
 /// Notes a hostname that is no DNS-1123 subdomain; `*.` in front is allowed if `wildcard`.
-pub(super) fn check_hostname(hostname: &str, wildcard: bool, at: &Pointer<'_>, problems: &mut Problems) {
-    let bare = if wildcard { hostname.strip_prefix("*.").unwrap_or(hostname) } else { hostname };
+pub(super) fn check_hostname(
+    hostname: &str,
+    wildcard: bool,
+    at: &Pointer<'_>,
+    problems: &mut Problems,
+) {
+    let bare = if wildcard {
+        hostname.strip_prefix("*.").unwrap_or(hostname)
+    } else {
+        hostname
+    };
     let rule = if wildcard {
         "a lower-case DNS name such as shop.example.com or *.example.com"
     } else {
@@ -155,7 +173,11 @@ pub(super) fn check_hostname(hostname: &str, wildcard: bool, at: &Pointer<'_>, p
     let is_name = Name::new(bare).is_ok();
     problems.check(is_name, at, rule);
     let is_address = bare.parse::<std::net::Ipv4Addr>().is_ok();
-    problems.check(!is_address, at, "an IP address is not a hostname; leave hostnames out to match any");
+    problems.check(
+        !is_address,
+        at,
+        "an IP address is not a hostname; leave hostnames out to match any",
+    );
 }
 
 /// Notes a port that is 0.
