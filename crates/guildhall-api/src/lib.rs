@@ -2,7 +2,7 @@
 //!
 //! - [`wire`]: bodies, headers, paths, errors and the event stream, as both sides speak them. Pure.
 //! - [`client`]: typed calls with failover, timeouts and reading one's own writes.
-//! - `source`: a [`SnapshotSource`](guildhall_core::source::SnapshotSource) over the watch, with
+//! - [`source`]: a [`SnapshotSource`](guildhall_core::source::SnapshotSource) over the watch, with
 //!   a copy on disk, so that its user restarts while the control plane is away.
 //!
 //! Used by the server, the gateway, the SDK, the adapters and the command line; it must not know
@@ -10,6 +10,7 @@
 
 mod backoff;
 pub mod client;
+pub mod source;
 pub mod wire;
 
 pub use backoff::Backoff;

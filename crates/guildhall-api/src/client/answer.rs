@@ -89,11 +89,8 @@ impl Answer {
         &self,
         items: &[Box<serde_json::value::RawValue>],
     ) -> Result<Vec<Document>, ClientError> {
-        let read = |item: &Box<serde_json::value::RawValue>| wire::read_document(item.get());
-        items
-            .iter()
-            .map(read)
-            .collect::<Result<_, _>>()
+        let read = items.iter().map(|item| wire::read_document(item.get()));
+        read.collect::<Result<_, _>>()
             .map_err(|error| self.malformed(error))
     }
 

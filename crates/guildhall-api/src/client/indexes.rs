@@ -20,16 +20,13 @@ impl Indexes {
     /// that can no longer be waited for.
     pub(super) fn note(&self, index: Index, write: bool) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match *known {
+        *known = match *known {
             Some(before) if before.incarnation == index.incarnation => {
-                if write && index.revision > before.revision {
-                    *known = Some(index);
-                }
+                let newer = write && index.revision > before.revision;
+                Some(if newer { index } else { before })
             }
-            Some(_) if !write => *known = None,
-            _ if write => *known = Some(index),
-            _ => {}
-        }
+            _ => write.then_some(index),
+        };
     }
 }
 

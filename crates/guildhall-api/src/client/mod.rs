@@ -7,13 +7,13 @@
 //! doing it once.
 //!
 //! ```no_run
-//! use guildhall_api::client::{Client, ClientOptions, DiscoverQuery};
-//! use guildhall_core::document::{Namespace, ServiceName};
+//! use guildhall_api::client::{Client, ClientOptions};
+//! use guildhall_core::{document::{Namespace, ServiceName}, registry::Query};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::new(ClientOptions::new(["http://127.0.0.1:7420"]))?;
 //! let users = ServiceName::new("user-service")?;
-//! let found = client.discover(&Namespace::default(), &users, &DiscoverQuery::default()).await?;
+//! let found = client.discover(&Namespace::default(), &users, &Query::default()).await?;
 //! println!("{} instances", found.instances.len());
 //! # Ok(())
 //! # }
@@ -36,9 +36,9 @@ use std::sync::Arc;
 pub use answer::Written;
 pub use documents::{ListQuery, Listed, Precondition, PutOptions};
 pub use error::ClientError;
-pub use options::{ClientOptions, OptionsError};
+pub use options::{ClientOptions, DEFAULT_SERVER, OptionsError};
 pub use platform::Download;
-pub use registry::{Changed, DiscoverQuery};
+pub use registry::Changed;
 pub use watch::{WatchItem, WatchScope, WatchStream};
 
 /// A client for the native API; clones share connections and what they know.

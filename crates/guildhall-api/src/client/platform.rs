@@ -3,15 +3,13 @@
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use serde::de::DeserializeOwned;
 
 use super::{Client, ClientError, call::Call, error::chain};
 use crate::wire::{Status, path};
 
 impl Client {
-    /// How the platform is. `R` is core's `Statistics`, or [`serde_json::Value`] to take them as
-    /// they come.
-    pub async fn status<R: DeserializeOwned>(&self) -> Result<Status<R>, ClientError> {
+    /// How the platform is.
+    pub async fn status(&self) -> Result<Status, ClientError> {
         self.call(Call::get(path::STATUS.to_owned())).await?.json()
     }
 

@@ -1,54 +1,15 @@
 //! Calls on the registry.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use guildhall_core::{
     document::{Document, Index, InstanceId, Namespace, Object, ServiceName},
-    registry::Instance,
+    registry::{Graph, Impact, Instance, Query, Statistics},
 };
 use serde_json::value::RawValue;
 
 use super::{Client, ClientError, PutOptions, Written, answer::Answer, call::Call};
 use crate::wire::{Discovery, HeartbeatAnswer, MaintenanceBody, ReportBody, Timeline, path};
-
-/// Which of a service's instances are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DiscoverQuery {
-    /// Also those that are not healthy.
-    pub unhealthy: bool,
-    /// Those that have all of these tags.
-    pub tags: Vec<String>,
-    /// Those of this zone.
-    pub zone: Option<String>,
-    /// Those of this region.
-    pub region: Option<String>,
-    /// Those of this version.
-    pub version: Option<String>,
-    /// Those with all of these metadata.
-    pub metadata: BTreeMap<String, String>,
-    /// Those of this zone first, others only if there are none.
-    pub near: Option<String>,
-}
-
-impl DiscoverQuery {
-    fn parameters(&self) -> path::QueryString {
-        let mut query = path::QueryString::default();
-        if self.unhealthy {
-            query.add("healthy", false);
-        }
-        for tag in &self.tags {
-            query.add("tag", tag);
-        }
-        query.add_some("zone", self.zone.as_deref());
-        query.add_some("region", self.region.as_deref());
-        query.add_some("version", self.version.as_deref());
-        for (key, value) in &self.metadata {
-            query.add(&format!("metadata.{key}"), value);
-        }
-        query.add_some("near", self.near.as_deref());
-        query
-    }
-}
 
 /// What a long poll waits for: a change after `since`, for at most `wait`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,14 +100,35 @@ impl Client {
             .json()
     }
 
+    /// Who calls whom, in a namespace or in all that the token may read.
+    pub async fn graph(&self, namespace: Option<&Namespace>) -> Result<Graph, ClientError> {
+        self.call(Call::get(path::graph(namespace))).await?.json()
+    }
+
+    /// Who is hurt if a service is gone.
+    pub async fn impact(
+        &self,
+        namespace: &Namespace,
+        service: &ServiceName,
+    ) -> Result<Impact, ClientError> {
+        self.call(Call::get(path::impact(namespace, service)))
+            .await?
+            .json()
+    }
+
+    /// Counts, of a namespace or of all that the token may read.
+    pub async fn stats(&self, namespace: Option<&Namespace>) -> Result<Statistics, ClientError> {
+        self.call(Call::get(path::stats(namespace))).await?.json()
+    }
+
     /// Whom to call: a service's instances that `query` selects.
     pub async fn discover(
         &self,
         namespace: &Namespace,
         service: &ServiceName,
-        query: &DiscoverQuery,
+        query: &Query,
     ) -> Result<Discovery<Document>, ClientError> {
-        let call = Call::get(path::instances(namespace, service)).query(query.parameters());
+        let call = Call::get(path::instances(namespace, service)).query(parameters(query));
         discovery(&self.call(call).await?)
     }
 
@@ -156,10 +138,10 @@ impl Client {
         &self,
         namespace: &Namespace,
         service: &ServiceName,
-        query: &DiscoverQuery,
+        query: &Query,
         changed: Changed,
     ) -> Result<Discovery<Document>, ClientError> {
-        let mut parameters = query.parameters();
+        let mut parameters = parameters(query);
         parameters.add("index", changed.since);
         parameters.add("wait", guildhall_core::document::Period(changed.wait));
         // The server may add a sixteenth of jitter.
@@ -171,6 +153,24 @@ impl Client {
     }
 }
 
+/// The query as parameters. Core's canonical form leaves characters as they are that a URI does not
+/// take.
+fn parameters(query: &Query) -> path::QueryString {
+    let mut parameters = path::QueryString::default();
+    parameters.add("healthy", query.healthy);
+    for tag in &query.tags {
+        parameters.add("tag", tag);
+    }
+    parameters.add_some("zone", query.zone.as_deref());
+    parameters.add_some("region", query.region.as_deref());
+    parameters.add_some("version", query.version.as_ref());
+    for (key, value) in &query.metadata {
+        parameters.add(&format!("metadata.{key}"), value);
+    }
+    parameters.add_some("near", query.near.as_ref());
+    parameters
+}
+
 fn discovery(answer: &Answer) -> Result<Discovery<Document>, ClientError> {
     let raw: Discovery<Box<RawValue>> = answer.json()?;
     Ok(Discovery {
@@ -180,4 +180,38 @@ fn discovery(answer: &Answer) -> Result<Discovery<Document>, ClientError> {
         protected: raw.protected,
         instances: answer.documents(&raw.instances)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_read_back_as_the_query() {
+        let pairs = [
+            ("healthy", "false"),
+            ("tag", "a b"),
+            ("tag", "<&=>"),
+            ("zone", "z1"),
+            ("region", "eu"),
+            ("version", "1.0+x"),
+            ("metadata.team", "shop#1"),
+            ("near", "eu/z1"),
+        ];
+        let query = Query::parse(pairs, &[]).unwrap();
+        let text = parameters(&query).to_string();
+        let text = text.strip_prefix('?').unwrap();
+        assert!(format!("/x?{text}").parse::<http::Uri>().is_ok());
+        let decode = |text: &str| {
+            percent_encoding::percent_decode_str(text)
+                .decode_utf8()
+                .unwrap()
+                .into_owned()
+        };
+        let read = text.split('&').map(|pair| pair.split_once('=').unwrap());
+        assert_eq!(
+            Query::parse(read.map(|(key, value)| (decode(key), decode(value))), &[]),
+            Ok(query)
+        );
+    }
 }

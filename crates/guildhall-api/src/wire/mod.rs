@@ -26,5 +26,5 @@ pub use lock::{AcquireLock, LockToken};
 pub use problem::{PROBLEM_JSON, Problem};
 pub use report::{HeartbeatAnswer, MaintenanceBody, ReportBody};
 pub use status::{RoleStatus, Status, StoreStatus};
-pub use timeline::{Timeline, TimelineEntry};
+pub use timeline::Timeline;
 pub use watch::{EventKind, Resync, WatchEvent, WatchEventError};

@@ -1,15 +1,17 @@
 //! `GET /api/v1/status`: how the platform is.
 
-use guildhall_core::document::{Index, Timestamp};
+use guildhall_core::{
+    document::{Index, Timestamp},
+    registry::Statistics,
+};
 use serde::{Deserialize, Serialize};
 
 /// The platform in one answer.
 ///
-/// `R` is the registry's statistics as core counts them; readers that want only the rest take
-/// [`serde_json::Value`].
+/// `R` is the registry's statistics; readers that pass them on unread take [`serde_json::Value`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Status<R> {
+pub struct Status<R = Statistics> {
     /// The platform's own version.
     pub version: String,
     /// Whether it takes calls and what it waits for if not.
@@ -27,7 +29,7 @@ pub struct Status<R> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreStatus>,
     /// Counts of services and instances.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub registry: Option<R>,
     /// The process's resident memory, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]

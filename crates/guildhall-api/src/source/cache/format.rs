@@ -1,0 +1,162 @@
+//! The bytes of a copy. Pure.
+
+use guildhall_core::document::{Document, Index};
+use serde::{Deserialize, Serialize};
+
+use super::Cached;
+use crate::{client::WatchScope, wire};
+
+/// What a copy begins with; the number is the format's version.
+const MAGIC: &str = "guildhall-cache 1";
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    scope: String,
+    index: Index,
+}
+
+/// Why bytes make no copy.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    Damaged(String),
+    Foreign(String),
+}
+
+/// What is watched, in words that are equal if and only if the scopes are.
+pub(super) fn scope(scope: &WatchScope) -> String {
+    let mut kinds: Vec<&str> = scope.kinds.iter().map(|kind| kind.plural()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let namespace = scope
+        .namespace
+        .as_ref()
+        .map_or("-", |namespace| namespace.as_str());
+    let service = scope
+        .service
+        .as_ref()
+        .map_or("-", |service| service.as_str());
+    format!("{} in {namespace} of {service}", kinds.join(","))
+}
+
+pub(super) fn write<'a>(
+    scope: &str,
+    index: Index,
+    documents: impl IntoIterator<Item = &'a Document>,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let mut body = serde_json::to_vec(&Head {
+        scope: scope.to_owned(),
+        index,
+    })?;
+    body.push(b'\n');
+    for document in documents {
+        serde_json::to_writer(&mut body, document)?;
+        body.push(b'\n');
+    }
+    let mut bytes = format!("{MAGIC} {:08x} {}\n", crc32c::crc32c(&body), body.len()).into_bytes();
+    bytes.append(&mut body);
+    Ok(bytes)
+}
+
+pub(super) fn read(bytes: &[u8], scope: &str) -> Result<Cached, Unusable> {
+    let damaged = |cause: &str| Unusable::Damaged(cause.to_owned());
+    let end = bytes
+        .iter()
+        .take(80)
+        .position(|b| *b == b'\n')
+        .ok_or_else(|| damaged("no first line"))?;
+    let first = std::str::from_utf8(&bytes[..end]).map_err(|_| damaged("no first line"))?;
+    let Some(rest) = first
+        .strip_prefix(MAGIC)
+        .and_then(|rest| rest.strip_prefix(' '))
+    else {
+        return Err(match first.starts_with("guildhall-cache ") {
+            true => Unusable::Foreign(format!("its format is {first:?}")),
+            false => damaged("it does not begin as a copy does"),
+        });
+    };
+    let (checksum, length) = rest.split_once(' ').ok_or_else(|| damaged("no length"))?;
+    let body = &bytes[end + 1..];
+    if length.parse() != Ok(body.len()) {
+        return Err(damaged("its length is wrong"));
+    }
+    if u32::from_str_radix(checksum, 16) != Ok(crc32c::crc32c(body)) {
+        return Err(damaged("its checksum is wrong"));
+    }
+    let body = std::str::from_utf8(body).map_err(|_| damaged("it is not text"))?;
+    let mut lines = body.lines();
+    let head = lines.next().unwrap_or_default();
+    let head: Head =
+        serde_json::from_str(head).map_err(|error| Unusable::Foreign(error.to_string()))?;
+    if head.scope != scope {
+        return Err(Unusable::Foreign(format!("it is of {}", head.scope)));
+    }
+    let read = |line: &str| {
+        wire::read_document(line).map_err(|error| Unusable::Foreign(error.to_string()))
+    };
+    Ok(Cached {
+        index: head.index,
+        documents: lines.map(read).collect::<Result<_, _>>()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use guildhall_core::{
+        document::{Kind, Metadata, Namespace, Object},
+        registry::Service,
+    };
+
+    use super::*;
+
+    fn document(name: &str) -> Document {
+        Object::new(
+            Metadata::named(Namespace::default(), name),
+            Service::default(),
+        )
+        .into()
+    }
+
+    #[test]
+    fn a_copy_reads_back_and_no_change_of_it_does() {
+        let documents = vec![document("a"), document("b")];
+        let index = Index {
+            incarnation: 4,
+            revision: 17,
+        };
+        let bytes = write("all", index, &documents).unwrap();
+        assert_eq!(read(&bytes, "all"), Ok(Cached { index, documents }));
+        assert!(matches!(read(&bytes, "other"), Err(Unusable::Foreign(_))));
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x01;
+            assert!(read(&changed, "all").is_err(), "byte {at} changed");
+            assert!(read(&bytes[..at], "all").is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_later_format_is_foreign() {
+        let bytes = write("all", Index::default(), &[]).unwrap();
+        let later = String::from_utf8(bytes)
+            .unwrap()
+            .replacen("cache 1", "cache 2", 1);
+        assert!(matches!(
+            read(later.as_bytes(), "all"),
+            Err(Unusable::Foreign(_))
+        ));
+    }
+
+    #[test]
+    fn scopes_are_told_apart() {
+        let all = WatchScope {
+            kinds: vec![Kind::Service, Kind::Instance],
+            ..WatchScope::default()
+        };
+        assert_eq!(scope(&all), "instances,services in - of -");
+        let reversed = WatchScope {
+            kinds: vec![Kind::Instance, Kind::Service],
+            ..WatchScope::default()
+        };
+        assert_eq!(scope(&all), scope(&reversed));
+    }
+}
