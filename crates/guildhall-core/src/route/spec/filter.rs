@@ -424,7 +424,7 @@ impl Filter {
             Self::RequestMirror(mirror) => {
                 let at = at.field("requestMirror");
                 let one = mirror.percent.is_none() || mirror.fraction.is_none();
-                problems.check(one, &at, "give percent or fraction, not both");
+                problems.check(one, at, "give percent or fraction, not both");
                 problems.check(
                     mirror.percent.is_none_or(|p| p <= 100),
                     at.field("percent"),
@@ -457,20 +457,20 @@ fn rewrite(
         .all(|b| b.is_ascii_graphic() && b != b'#' && b != b'?');
     problems.check(
         plain,
-        &at,
+        at,
         "printable ASCII without spaces, ? and #; percent-encode what is not",
     );
-    problems.check(path.len() <= 1024, &at, "at most 1024 bytes");
+    problems.check(path.len() <= 1024, at, "at most 1024 bytes");
     // An empty prefix is how Gateway API writes "take the prefix away".
     let rooted = path.starts_with('/') || (path.is_empty() && field == "replacePrefixMatch");
-    problems.check(rooted, &at, "a path that begins with /");
+    problems.check(rooted, at, "a path that begins with /");
 }
 
 impl HeaderModifier {
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
         for (list, field) in [(&self.set, "set"), (&self.add, "add")] {
             let at = at.field(field);
-            problems.check(list.len() <= 16, &at, "at most 16 headers");
+            problems.check(list.len() <= 16, at, "at most 16 headers");
             for (n, header) in list.iter().enumerate() {
                 let at = at.item(n);
                 check_header_name(&header.name, &at.field("name"), problems);
@@ -482,7 +482,7 @@ impl HeaderModifier {
             }
         }
         let at = at.field("remove");
-        problems.check(self.remove.len() <= 16, &at, "at most 16 headers");
+        problems.check(self.remove.len() <= 16, at, "at most 16 headers");
         for (n, name) in self.remove.iter().enumerate() {
             check_header_name(name, &at.item(n), problems);
         }

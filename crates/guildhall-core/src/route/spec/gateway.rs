@@ -258,12 +258,12 @@ impl Spec for Gateway {
         let listeners = at.field("listeners");
         problems.check(
             !self.listeners.is_empty(),
-            &listeners,
+            listeners,
             "give at least one listener",
         );
         problems.check(
             self.listeners.len() <= 64,
-            &listeners,
+            listeners,
             "at most 64 listeners",
         );
         for (n, listener) in self.listeners.iter().enumerate() {
@@ -271,13 +271,13 @@ impl Spec for Gateway {
             let name = at.field("name");
             problems.check(
                 !listener.name.is_empty() && listener.name.len() <= 253,
-                &name,
+                name,
                 "1 to 253 characters",
             );
             let earlier = &self.listeners[..n];
             problems.check(
                 earlier.iter().all(|l| l.name != listener.name),
-                &name,
+                name,
                 "two listeners have this name",
             );
             if let Some(hostname) = &listener.hostname {
@@ -295,7 +295,7 @@ impl Spec for Gateway {
                     && l.hostname == listener.hostname
             };
             let detail = "two listeners have this port, protocol and hostname";
-            problems.check(!earlier.iter().any(|l| same(&l)), &at, detail);
+            problems.check(!earlier.iter().any(|l| same(&l)), at, detail);
         }
     }
 }

@@ -177,20 +177,20 @@ impl Spec for HttpRoute {
 
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
         let parents = at.field("parentRefs");
-        problems.check(self.parent_refs.len() <= 32, &parents, "at most 32 parents");
+        problems.check(self.parent_refs.len() <= 32, parents, "at most 32 parents");
         for (n, parent) in self.parent_refs.iter().enumerate() {
             let at = parents.item(n);
             check_port(parent.port, &at.field("port"), problems);
             problems.check(
                 !self.parent_refs[..n].contains(parent),
-                &at,
+                at,
                 "this parent is named twice",
             );
         }
         let hostnames = at.field("hostnames");
         problems.check(
             self.hostnames.len() <= 16,
-            &hostnames,
+            hostnames,
             "at most 16 hostnames",
         );
         for (n, hostname) in self.hostnames.iter().enumerate() {
@@ -199,11 +199,11 @@ impl Spec for HttpRoute {
         let rules = at.field("rules");
         problems.check(
             self.rules.len() <= 16,
-            &rules,
+            rules,
             "at most 16 rules; further ones go into another route",
         );
         let matches: usize = self.rules.iter().map(|rule| rule.matches.len()).sum();
-        problems.check(matches <= 128, &rules, "at most 128 matches over all rules");
+        problems.check(matches <= 128, rules, "at most 128 matches over all rules");
         for (n, rule) in self.rules.iter().enumerate() {
             let at = rules.item(n);
             rule.validate(&at, problems);
@@ -216,7 +216,7 @@ impl Spec for HttpRoute {
 impl RouteRule {
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
         let matches = at.field("matches");
-        problems.check(self.matches.len() <= 64, &matches, "at most 64 matches");
+        problems.check(self.matches.len() <= 64, matches, "at most 64 matches");
         for (n, one) in self.matches.iter().enumerate() {
             one.validate(&matches.item(n), problems);
         }
@@ -224,7 +224,7 @@ impl RouteRule {
         let backends = at.field("backendRefs");
         problems.check(
             self.backend_refs.len() <= 16,
-            &backends,
+            backends,
             "at most 16 backends",
         );
         for (n, backend) in self.backend_refs.iter().enumerate() {
@@ -256,7 +256,7 @@ impl RouteRule {
 
     fn validate_filters(&self, at: &Pointer<'_>, problems: &mut Problems) {
         let filters = at.field("filters");
-        problems.check(self.filters.len() <= 16, &filters, "at most 16 filters");
+        problems.check(self.filters.len() <= 16, filters, "at most 16 filters");
         let redirects = |f: &Filter| matches!(f, Filter::RequestRedirect(_));
         let rewrites = |f: &Filter| matches!(f, Filter::UrlRewrite(_));
         for (n, filter) in self.filters.iter().enumerate() {
@@ -281,7 +281,7 @@ impl RouteRule {
                     .all(|m| m.path().match_type == PathMatchType::PathPrefix);
                 problems.check(
                     fits,
-                    &at,
+                    at,
                     "ReplacePrefixMatch needs every match of the rule to be a PathPrefix",
                 );
             }
@@ -290,7 +290,7 @@ impl RouteRule {
         let both = redirect && self.filters.iter().any(rewrites);
         problems.check(
             !both,
-            &filters,
+            filters,
             "RequestRedirect and URLRewrite exclude each other",
         );
         let answered = redirect && !self.backend_refs.is_empty();
@@ -326,7 +326,7 @@ impl BackendRef {
             "0 to 1000000",
         );
         let filters = at.field("filters");
-        problems.check(self.filters.len() <= 16, &filters, "at most 16 filters");
+        problems.check(self.filters.len() <= 16, filters, "at most 16 filters");
         for (n, filter) in self.filters.iter().enumerate() {
             filter.validate(&filters.item(n), problems);
         }

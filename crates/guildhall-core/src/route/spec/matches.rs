@@ -130,7 +130,7 @@ impl RouteMatch {
             (&self.query_params, "queryParams"),
         ] {
             let at = at.field(field);
-            problems.check(list.len() <= 16, &at, "at most 16");
+            problems.check(list.len() <= 16, at, "at most 16");
             for (n, test) in list.iter().enumerate() {
                 let at = at.item(n);
                 let name = if field == "headers" {
