@@ -53,9 +53,11 @@ fn options(rng: &mut fastrand::Rng) -> Options {
     }
 }
 
-/// A record: noise, zeroes, or a piece of the log itself that imitates frames.
-fn record(rng: &mut fastrand::Rng, files: &FaultyFiles) -> Vec<u8> {
+/// A record: noise, zeroes, or a piece of the log itself that imitates frames. In a uniform run each frame is exactly a
+/// sector, so that survivors of a torn group stand exactly where later frames will end.
+fn record(rng: &mut fastrand::Rng, files: &FaultyFiles, uniform: bool) -> Vec<u8> {
     let length = match rng.u8(..20) {
+        _ if uniform => 512 - 24,
         0 => rng.usize(..6000),
         1..4 => 0,
         _ => rng.usize(..300),
@@ -68,7 +70,12 @@ fn record(rng: &mut fastrand::Rng, files: &FaultyFiles) -> Vec<u8> {
                 .and_then(|name| files.contents(name))
                 .unwrap_or_default();
             let from = rng.usize(..=last.len() / 8) * 8;
-            last[from..].iter().copied().take(length).collect()
+            last[from..]
+                .iter()
+                .copied()
+                .chain(std::iter::repeat(0))
+                .take(length)
+                .collect()
         }
         _ => std::iter::repeat_with(|| rng.u8(..)).take(length).collect(),
     }
@@ -79,6 +86,7 @@ fn run(seed: u64, mutant: Option<Mutant>) -> Result<(), String> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut files = FaultyFiles::new();
     let mut owner = Owner::default();
+    let uniform = rng.u8(..3) == 0;
     for round in 0..5 {
         files.set_mutant(mutant);
         let options = options(&mut rng);
@@ -92,7 +100,7 @@ fn run(seed: u64, mutant: Option<Mutant>) -> Result<(), String> {
         let log = recover(&files, &options, &mut owner)
             .map_err(|broken| format!("seed {seed} round {round}: {broken}"))?;
         files.cut_power_after(rng.u64(1..120));
-        let log = work(&mut rng, &files, log, &mut owner);
+        let log = work(&mut rng, &files, log, &mut owner, uniform);
         let killed = !files.is_off() && rng.bool();
         if killed && let Some(log) = log {
             let _ = if rng.bool() { log.close() } else { Ok(()) };
@@ -191,6 +199,7 @@ fn work(
     files: &FaultyFiles,
     mut log: Log,
     owner: &mut Owner,
+    uniform: bool,
 ) -> Option<Log> {
     for _ in 0..rng.usize(..60) {
         match rng.u8(..24) {
@@ -209,7 +218,9 @@ fn work(
             5 if rng.u8(..4) == 0 => files.fail_sync(rng.u64(..3)),
             6 if rng.u8(..4) == 0 => files.fail_sync_dir(rng.u64(..2)),
             _ => {
-                let group: Vec<_> = (0..rng.usize(1..6)).map(|_| record(rng, files)).collect();
+                let group: Vec<_> = (0..rng.usize(1..6))
+                    .map(|_| record(rng, files, uniform))
+                    .collect();
                 for record in &group {
                     log.stage(&[record]).ok()?;
                 }
@@ -223,6 +234,11 @@ fn work(
                     ) => {}
                     Err(CommitError::Sync { .. }) => {
                         owner.in_doubt = group;
+                        log.stage(&[b"late"]).ok()?;
+                        assert!(
+                            matches!(log.commit(), Err(CommitError::ReadOnly)),
+                            "a failed sync was retried"
+                        );
                         return None;
                     }
                 }
@@ -262,7 +278,7 @@ fn broken(seeds: std::ops::Range<u64>, mutant: Option<Mutant>) -> Vec<String> {
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_refused_comes_back() {
-    let broken = broken(0..3000, None);
+    let broken = broken(0..4000, None);
     assert!(
         broken.is_empty(),
         "{} runs broke a promise, the first: {}",
