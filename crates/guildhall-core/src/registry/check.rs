@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CheckState, Port};
+use super::CheckState;
 use crate::document::{Period, Pointer, Problems};
 
 /// One named check of an instance.
@@ -380,67 +380,63 @@ impl Check {
         self.initial_status.unwrap_or(CheckState::Starting)
     }
 
-    /// Validates the checks of one instance (`ports` known) or of a service's defaults.
-    pub(super) fn validate_all(
-        checks: &[Check],
-        ports: Option<&[Port]>,
-        at: &Pointer<'_>,
-        problems: &mut Problems,
-    ) {
-        problems.check(
-            checks.len() <= Self::MAX,
-            at,
-            format!("at most {} checks", Self::MAX),
-        );
-        for (n, check) in checks.iter().enumerate() {
+    /// Validates the checks of one instance, or those a service gives to all of its instances.
+    pub(super) fn validate_all(checks: &[Check], at: &Pointer<'_>, problems: &mut Problems) {
+        let many = format!("at most {} checks", Self::MAX);
+        problems.check(checks.len() <= Self::MAX, at, many);
+        for (n, check) in checks.iter().take(Self::MAX).enumerate() {
             let at = at.item(n);
             let twice = checks[..n].iter().any(|c| c.name == check.name);
+            let detail = format!("two checks are named {:?}; give each a name", check.name);
+            problems.check(!twice, at.field("name"), detail);
+            let name =
+                (1..=253).contains(&check.name.len()) && !check.name.contains(char::is_control);
             problems.check(
-                !twice,
+                name,
                 at.field("name"),
-                format!("two checks are named {:?}; give each a name", check.name),
+                "1 to 253 characters, no control characters",
             );
-            problems.check(
-                !check.name.is_empty() && check.name.len() <= 253,
-                at.field("name"),
-                "1 to 253 characters",
-            );
-            if let Some(schedule) = check.schedule() {
-                problems.check(
-                    schedule.interval >= Period::millis(10),
-                    at.field("interval"),
-                    "at least 10ms",
-                );
-                problems.check(
-                    schedule.timeout >= Period::millis(1),
-                    at.field("timeout"),
-                    "at least 1ms",
-                );
-                problems.check(schedule.rise > 0, at.field("rise"), "at least 1");
-                problems.check(schedule.fall > 0, at.field("fall"), "at least 1");
+            check.validate(&at, problems);
+        }
+    }
+
+    fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
+        if let Some(schedule) = self.schedule() {
+            let interval = schedule.interval >= Period::millis(10);
+            problems.check(interval, at.field("interval"), "at least 10ms");
+            let timeout = schedule.timeout >= Period::millis(1);
+            problems.check(timeout, at.field("timeout"), "at least 1ms");
+            problems.check(schedule.rise > 0, at.field("rise"), "at least 1");
+            problems.check(schedule.fall > 0, at.field("fall"), "at least 1");
+        }
+        // A health port need not be among the traffic ports, so only 0 is refused.
+        problems.check(
+            self.port() != Some(0),
+            at.field("port"),
+            "a port is 1 to 65535",
+        );
+        match &self.probe {
+            Probe::Ttl { ttl } => {
+                problems.check(*ttl >= Period::millis(10), at.field("ttl"), "at least 10ms");
             }
-            match &check.probe {
-                Probe::Ttl { ttl } => {
-                    problems.check(*ttl >= Period::millis(10), at.field("ttl"), "at least 10ms");
+            Probe::Http { path, headers, .. } => {
+                let blank = |c: char| c.is_whitespace() || c.is_control();
+                let path = path.starts_with('/') && !path.contains(blank);
+                problems.check(path, at.field("path"), "begins with / and has no spaces");
+                for (name, value) in headers {
+                    let token =
+                        |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+                    let good = !name.is_empty()
+                        && name.chars().all(token)
+                        && !value.contains(char::is_control);
+                    problems.check(
+                        good,
+                        at.field("headers").field(name),
+                        "not a header that HTTP can carry",
+                    );
                 }
-                Probe::Http { path, .. } => {
-                    let path = path.starts_with('/')
-                        && !path.contains(|c: char| c.is_whitespace() || c.is_control());
-                    problems.check(path, at.field("path"), "begins with / and has no spaces");
-                }
-                Probe::Tcp { .. } | Probe::Grpc { .. } => {}
             }
-            if let (Some(port), Some(ports)) = (check.port(), ports) {
-                // A health port need not be among the traffic ports, so only 0 is refused.
-                problems.check(
-                    port != 0,
-                    at.field("port"),
-                    format!(
-                        "a port is 1 to 65535 (the instance has {} of its own)",
-                        ports.len()
-                    ),
-                );
-            }
+            Probe::Tcp { .. } | Probe::Grpc { .. } => {}
         }
     }
 

@@ -163,7 +163,17 @@ impl TryFrom<InstanceForm> for Instance {
     }
 }
 
+impl Port {
+    /// The most ports an instance may have.
+    pub const MAX: usize = 64;
+}
+
 impl Instance {
+    /// The most tags an instance may have.
+    pub const MAX_TAGS: usize = 256;
+    /// The most entries of metadata an instance may have.
+    pub const MAX_METADATA: usize = 256;
+
     /// An instance of `service` at `host:port`, speaking HTTP, without checks.
     pub fn new(service: ServiceName, host: impl Into<String>, port: u16) -> Self {
         Self {
@@ -230,18 +240,54 @@ impl Spec for Instance {
             "a host name or an IP address of 1 to 253 characters",
         );
         let ports = at.field("ports");
-        problems.check(!self.ports.is_empty(), &ports, "give at least one port");
-        for (n, port) in self.ports.iter().enumerate() {
+        let count = (1..=Port::MAX).contains(&self.ports.len());
+        problems.check(count, ports, format!("give 1 to {} ports", Port::MAX));
+        for (n, port) in self.ports.iter().take(Port::MAX).enumerate() {
             let at = ports.item(n);
             problems.check(port.port != 0, at.field("port"), "a port is 1 to 65535");
             let twice = port.name.is_some() && self.ports[..n].iter().any(|p| p.name == port.name);
             problems.check(!twice, at.field("name"), "two ports have this name");
         }
-        Check::validate_all(
-            &self.checks,
-            Some(&self.ports),
-            &at.field("checks"),
-            problems,
+        let tags = self.tags.len() <= Self::MAX_TAGS;
+        problems.check(
+            tags,
+            at.field("tags"),
+            format!("at most {}", Self::MAX_TAGS),
         );
+        let metadata = self.metadata.len() <= Self::MAX_METADATA;
+        problems.check(
+            metadata,
+            at.field("metadata"),
+            format!("at most {} entries", Self::MAX_METADATA),
+        );
+        for (field, place) in [("zone", &self.zone), ("region", &self.region)] {
+            let given = place
+                .as_ref()
+                .is_none_or(|place| (1..=253).contains(&place.len()));
+            problems.check(
+                given,
+                at.field(field),
+                "1 to 253 characters; leave it out if there is none",
+            );
+        }
+        if let Some(scrape) = &self.scrape {
+            let at = at.field("scrape");
+            problems.check(
+                scrape.port != Some(0),
+                at.field("port"),
+                "a port is 1 to 65535",
+            );
+            let path = scrape
+                .path
+                .as_ref()
+                .is_none_or(|path| path.starts_with('/'));
+            problems.check(path, at.field("path"), "begins with /");
+            let scheme = scrape
+                .scheme
+                .as_ref()
+                .is_none_or(|scheme| scheme == "http" || scheme == "https");
+            problems.check(scheme, at.field("scheme"), "http or https");
+        }
+        Check::validate_all(&self.checks, &at.field("checks"), problems);
     }
 }

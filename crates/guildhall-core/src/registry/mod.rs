@@ -5,6 +5,7 @@
 
 pub mod catalog;
 mod check;
+pub mod contract;
 pub mod discovery;
 pub mod graph;
 pub mod health;
@@ -18,6 +19,7 @@ mod version;
 
 pub use catalog::{Catalog, ServiceEntry, Touched};
 pub use check::{Check, Probe, Schedule, StatusRange};
+pub use contract::{BreakingChange, ChangeKind, VersionStatus};
 pub use discovery::{Discovered, Near, Query, QueryError, discover};
 pub use graph::{Graph, Impact, graph, impact};
 pub use instance::{Instance, Port, Protocol, Scrape};

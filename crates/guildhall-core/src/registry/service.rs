@@ -85,6 +85,6 @@ impl Spec for Service {
                 "a share from 0 to 1",
             );
         }
-        Check::validate_all(&self.checks, None, &at.field("checks"), problems);
+        Check::validate_all(&self.checks, &at.field("checks"), problems);
     }
 }

@@ -1,7 +1,12 @@
 //! A version of a service as its code describes it.
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use std::fmt;
 
+use super::contract::{self, VersionStatus};
 use crate::document::{Kind, NameError, Pointer, Problems, ServiceName, Spec, VersionName};
 
 /// The code's part of a service: written at registration, usually by the SDK.
@@ -69,9 +74,18 @@ pub enum ContractFormat {
     JsonSchema,
 }
 
+impl ContractFormat {
+    /// As `format:` in a document.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OpenApi => "openapi",
+            Self::JsonSchema => "jsonSchema",
+        }
+    }
+}
+
 /// A service that this version calls: a name, or a name with details.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "DependencyForm")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dependency {
     /// The service called.
@@ -101,13 +115,6 @@ pub enum DependencyType {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum DependencyForm {
-    Name(ServiceName),
-    Full(DependencyFields),
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct DependencyFields {
     service: ServiceName,
@@ -119,23 +126,50 @@ struct DependencyFields {
     version: Option<VersionName>,
 }
 
-impl From<DependencyForm> for Dependency {
-    fn from(form: DependencyForm) -> Self {
-        match form {
-            DependencyForm::Name(service) => service.into(),
-            DependencyForm::Full(DependencyFields {
-                service,
-                kind,
-                optional,
-                version,
-            }) => Self {
-                service,
-                kind,
-                optional,
-                version,
-            },
+/// A visitor of its own rather than an untagged enum, so that a misspelt field is named.
+impl<'de> Deserialize<'de> for Dependency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrFields;
+
+        impl<'de> Visitor<'de> for NameOrFields {
+            type Value = Dependency;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "the name of a service, or an object {service, type, optional, version}",
+                )
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Dependency, E> {
+                ServiceName::new(name)
+                    .map(Dependency::from)
+                    .map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Dependency, A::Error> {
+                let fields = DependencyFields::deserialize(MapAccessDeserializer::new(map))?;
+                let DependencyFields {
+                    service,
+                    kind,
+                    optional,
+                    version,
+                } = fields;
+                Ok(Dependency {
+                    service,
+                    kind,
+                    optional,
+                    version,
+                })
+            }
         }
+
+        deserializer.deserialize_any(NameOrFields)
     }
+}
+
+impl Dependency {
+    /// The most dependencies a version may have.
+    pub const MAX: usize = 512;
 }
 
 impl From<ServiceName> for Dependency {
@@ -151,7 +185,7 @@ impl From<ServiceName> for Dependency {
 
 impl Spec for ServiceVersion {
     const KIND: Kind = Kind::ServiceVersion;
-    type Status = serde_json::Value;
+    type Status = VersionStatus;
 
     fn check_name(name: &str) -> Result<(), NameError> {
         let (service, version) = name.split_once('/').unwrap_or((name, ""));
@@ -161,7 +195,13 @@ impl Spec for ServiceVersion {
 
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
         let dependencies = at.field("dependencies");
-        for (n, dependency) in self.dependencies.iter().enumerate() {
+        let many = format!("at most {}", Dependency::MAX);
+        problems.check(
+            self.dependencies.len() <= Dependency::MAX,
+            dependencies,
+            many,
+        );
+        for (n, dependency) in self.dependencies.iter().take(Dependency::MAX).enumerate() {
             let twice = self.dependencies[..n]
                 .iter()
                 .any(|d| d.service == dependency.service && d.kind == dependency.kind);
@@ -170,6 +210,9 @@ impl Spec for ServiceVersion {
                 dependencies.item(n),
                 format!("{} stands here twice", dependency.service),
             );
+        }
+        if let Some(contract) = &self.contract {
+            contract::validate(contract, &at.field("contract"), problems);
         }
     }
 }
