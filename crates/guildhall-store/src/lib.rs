@@ -9,6 +9,10 @@
 //! - [`Watch`]: every later revision in order, or an error that says to resynchronise; never silently less.
 //! - [`LeaseId`]: keys that vanish when their owner stops renewing.
 //! - [`BlobHash`]: bytes kept by their hash, durable before the commit that names them.
+//!
+//! [`embedded::Embedded`] is the engine on this machine's disk.
+
+pub mod embedded;
 
 mod blob;
 mod entry;

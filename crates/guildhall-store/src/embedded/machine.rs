@@ -1,0 +1,34 @@
+//! The writer on the log's committing thread, with a clock.
+
+use std::sync::Arc;
+
+use guildhall_log::{CommitError, Log, Machine, files::Files};
+
+use super::{checkpoint::Background, clock, request::Request, shared::Shared, writer::Writer};
+
+/// What the log's committer drives.
+pub(crate) struct StoreMachine {
+    pub(crate) writer: Writer,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) checkpoints: Background,
+}
+
+impl Machine for StoreMachine {
+    type Request = Request;
+
+    fn stage(&mut self, request: Request, log: &mut Log) {
+        self.writer.stage(request, clock::now(), log);
+    }
+
+    fn committed(&mut self, log: &mut Log) {
+        if let Some(job) = self.writer.committed(clock::now(), log) {
+            self.checkpoints
+                .start(job, Arc::clone(&self.files), Arc::clone(&self.shared));
+        }
+    }
+
+    fn failed(&mut self, error: &CommitError, _log: &mut Log) {
+        self.writer.failed(error, clock::now());
+    }
+}

@@ -1,0 +1,124 @@
+//! What the writer shares with readers, watchers and the engine's other threads.
+
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    alarm::Alarm, blobs::Blobs, checkpoint::Finished, feed::Feed, published::Published,
+    tables::Tables, worker::BlobWorker,
+};
+use crate::{ReadOnly, Status};
+
+/// How long unused blobs stay while a snapshot may still need them.
+const SWEEP_AGAIN: Duration = Duration::from_secs(60);
+
+/// See the module.
+pub(crate) struct Shared {
+    pub(crate) published: Published,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) blobs: Arc<Blobs>,
+    pub(crate) alarm: Arc<Alarm>,
+    /// Who removes blobs' files; without one, whoever sweeps does.
+    pub(crate) worker: OnceLock<BlobWorker>,
+    read_only: Mutex<Option<ReadOnly>>,
+    finished: Mutex<Option<Finished>>,
+    /// Snapshots being read: what they name stays.
+    snapshots: AtomicUsize,
+}
+
+impl Shared {
+    pub(crate) fn new(tables: Tables, feed: Feed, blobs: Blobs) -> Self {
+        let alarm = Alarm::default();
+        if let Some(due) = blobs.due() {
+            alarm.no_later_than(due);
+        }
+        Self {
+            published: Published::new(tables),
+            feed: Arc::new(feed),
+            blobs: Arc::new(blobs),
+            alarm: Arc::new(alarm),
+            worker: OnceLock::new(),
+            read_only: Mutex::default(),
+            finished: Mutex::default(),
+            snapshots: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn set_read_only(&self, why: Option<ReadOnly>) {
+        *self
+            .read_only
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let tables = self.published.load();
+        Status {
+            engine: "embedded",
+            index: tables.index,
+            compacted: self.feed.compacted(),
+            entries: tables.entries.len(),
+            leases: tables.leases.len(),
+            read_only: self
+                .read_only
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        }
+    }
+
+    /// A checkpoint has come to its end.
+    pub(crate) fn set_finished(&self, finished: Finished, now: Instant) {
+        *self.finished.lock().unwrap_or_else(PoisonError::into_inner) = Some(finished);
+        self.alarm.no_later_than(now);
+    }
+
+    pub(crate) fn take_finished(&self) -> Option<Finished> {
+        self.finished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    /// Forgets blobs that nothing has named for long, if it is time to look. `staged` is what was published last.
+    pub(crate) fn sweep(&self, staged: &Tables, now: Instant) {
+        if self.blobs.due().is_none_or(|due| due > now) {
+            return;
+        }
+        if self.snapshots.load(SeqCst) > 0 {
+            self.blobs.postpone(now + SWEEP_AGAIN);
+        } else {
+            let forgotten = self
+                .blobs
+                .forget(|blob| staged.blobs.contains_key(blob), now);
+            match self.worker.get() {
+                _ if forgotten.is_empty() => {}
+                Some(worker) => worker.remove(forgotten),
+                None => self.blobs.remove(&forgotten),
+            }
+        }
+        if let Some(due) = self.blobs.due() {
+            self.alarm.no_later_than(due);
+        }
+    }
+
+    /// Begins a snapshot: what it names stays until the guard is dropped.
+    pub(crate) fn begin_snapshot(self: &Arc<Self>) -> SnapshotGuard {
+        self.snapshots.fetch_add(1, SeqCst);
+        SnapshotGuard(Arc::clone(self))
+    }
+}
+
+/// Keeps blobs from being collected.
+pub(crate) struct SnapshotGuard(Arc<Shared>);
+
+impl Drop for SnapshotGuard {
+    fn drop(&mut self) {
+        self.0.snapshots.fetch_sub(1, SeqCst);
+    }
+}
