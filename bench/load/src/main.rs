@@ -1,6 +1,6 @@
 //! The load harness: each subsystem beside its peers in one run, in CPU microseconds per operation and as ratios.
 //!
-//! One benchmark is one module ([`gateway`], [`registry`], [`idle`]); what they share is one file each:
+//! One benchmark is one module ([`gateway`], [`registry`], [`store`], [`idle`]); what they share is one file each:
 //! starting and stopping a server, what it used, a lean HTTP client, the load loop, rounds and medians, the report. It
 //! is run as `cargo xtask bench <which>`, writes its section of `bench/RESULTS.md`, and keeps nothing running.
 #![expect(
@@ -30,6 +30,7 @@ mod rnacos;
 mod rounds;
 mod server;
 mod site;
+mod store;
 mod usage;
 mod window;
 
@@ -53,9 +54,13 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let (name, bench): (_, fn(&site::Site) -> anyhow::Result<report::Section>) = match &cli.which {
         Which::Gateway(_) => ("gateway", gateway::run),
         Which::Registry(_) => ("registry", registry::run),
+        Which::Store(_) => ("store", store::run),
         Which::Idle(_) => ("idle", idle::run),
+        Which::EmbeddedStore(options) => return store::embedded::child(options),
     };
-    let options = cli.which.options();
+    let Some(options) = cli.which.options() else {
+        return Ok(());
+    };
     let site = site::Site::prepare(name, options)?;
     let section = bench(&site)?;
     report::publish(&section, options)

@@ -20,15 +20,24 @@ pub(crate) enum Which {
     Gateway(Options),
     /// Registrations, discovery, watchers, 100,000 instances: Guildhall, etcd, rnacos.
     Registry(Options),
+    /// Durable puts by 1, 64 and 512 clients, also on a disk with slow syncs: guildhall-store, etcd.
+    Store(Options),
     /// What a server that does nothing costs, and how fast it is there: Guildhall, etcd, rnacos.
     Idle(Options),
+    /// The embedded store's side of `store`, in a process of its own.
+    #[command(hide = true)]
+    EmbeddedStore(EmbeddedStore),
 }
 
 impl Which {
-    /// The options, whichever it is.
-    pub(crate) fn options(&self) -> &Options {
+    /// The options, for what is a benchmark.
+    pub(crate) fn options(&self) -> Option<&Options> {
         match self {
-            Self::Gateway(options) | Self::Registry(options) | Self::Idle(options) => options,
+            Self::Gateway(options)
+            | Self::Registry(options)
+            | Self::Store(options)
+            | Self::Idle(options) => Some(options),
+            Self::EmbeddedStore(_) => None,
         }
     }
 }
@@ -78,4 +87,18 @@ impl Options {
                 .iter()
                 .any(|part| name.starts_with(part.as_str()))
     }
+}
+
+/// What the embedded store's process is told.
+#[derive(Args)]
+pub(crate) struct EmbeddedStore {
+    /// An empty folder.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// Concurrent clients, one put in flight each.
+    #[arg(long)]
+    pub(crate) clients: usize,
+    /// Length of the measured window.
+    #[arg(long)]
+    pub(crate) seconds: f64,
 }

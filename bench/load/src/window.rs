@@ -12,7 +12,7 @@ use crate::rounds::median;
 use crate::server::Server;
 
 /// Load before every window, so that pools are full and code is warm.
-const WARM_UP: Duration = Duration::from_secs(1);
+pub(crate) const WARM_UP: Duration = Duration::from_secs(1);
 
 /// The figures of one window, or the medians of several.
 #[derive(Debug, Clone, Copy)]

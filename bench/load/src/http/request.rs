@@ -6,7 +6,7 @@ use std::io::Write;
 pub(crate) fn get(into: &mut Vec<u8>, path: &str) {
     into.extend_from_slice(b"GET ");
     into.extend_from_slice(path.as_bytes());
-    into.extend_from_slice(b" HTTP/1.1\r\nhost: bench\r\n\r\n");
+    into.extend_from_slice(b" HTTP/1.1\r\nhost: localhost\r\n\r\n");
 }
 
 /// A request with a body of this type.
@@ -20,7 +20,7 @@ pub(crate) fn with_body(
     // Writing into a vector cannot fail.
     let _ = write!(
         into,
-        "{method} {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
 }
