@@ -26,9 +26,9 @@ test: lint ## format, clippy, tidy, and every test and doc test
 	@echo "== tests"
 	@cargo test --workspace
 
-test-full: lint ## what takes longer: CYCLES (5000) kill cycles and power-loss runs, on optimised code
+test-full: lint ## what takes longer: CYCLES (5000) kill cycles and power-loss runs
 	@echo "== tests, $(CYCLES) cycles"
-	@GUILDHALL_TEST_CYCLES=$(CYCLES) cargo test --workspace --profile bench
+	@GUILDHALL_TEST_CYCLES=$(CYCLES) cargo test --workspace
 
 bench: ## every benchmark beside its peers, into bench/RESULTS.md; one alone: make bench WHICH=store
 	@scripts/setup build
