@@ -1,7 +1,7 @@
 //! Time is an argument (invariant 1). Clippy bans the clocks; the shell files that may read one lift the ban at their
 //! top, and stand in the comment block of `clippy.toml`. This rule holds the two together.
 //!
-//! Tests and benches may lift the ban without a line: they are never shipped.
+//! Tests and benches, a file's own test module included, may lift the ban without a line: they are never shipped.
 
 use super::Finding;
 use super::tree::Tree;
@@ -65,10 +65,25 @@ fn covers(entry: &str, path: &str) -> bool {
     }
 }
 
-/// The line, from 1, of an `expect` or `allow` of the lint.
+/// The line, from 1, of an `expect` or `allow` of the lint outside the file's own tests.
 fn lifts_the_ban(text: &str) -> Option<usize> {
-    let at = text.find(LINT)?;
-    Some(text[..at].lines().count().max(1))
+    let shipped = text.lines().count() - test_lines(text);
+    text.lines()
+        .take(shipped)
+        .position(|line| line.contains(LINT))
+        .map(|index| index + 1)
+}
+
+/// How many lines the test module at the file's end has, its attributes included.
+fn test_lines(text: &str) -> usize {
+    let lines: Vec<&str> = text.lines().collect();
+    let opens_tests = |from: usize| {
+        let after = lines[from..].iter().find(|line| !line.starts_with("#["));
+        lines[from] == "#[cfg(test)]"
+            && after.is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
+    };
+    let start = (0..lines.len()).rev().find(|from| opens_tests(*from));
+    start.map_or(0, |from| lines.len() - from)
 }
 
 #[cfg(test)]
@@ -107,6 +122,10 @@ mod tests {
     #[test]
     fn tests_need_no_line() {
         check("crates/a/tests/it/main.rs", &shell(), "", "");
+        let unit = format!(
+            "//! Pure.\n\n#[cfg(test)]\n#[expect({LINT}, reason = \"a\")]\nmod tests {{\n}}\n"
+        );
+        check("crates/a/src/window.rs", &unit, "", "");
     }
 
     #[test]
