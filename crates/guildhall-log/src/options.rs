@@ -6,7 +6,7 @@ use crate::Sequence;
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Target length of a segment file, header included, in bytes. A group of records that fits into no segment gets
-    /// one of its own that is longer. Default 64 MiB.
+    /// one of its own that is longer. At most 16 GiB. Default 64 MiB.
     pub segment_size: u64,
     /// How many pre-zeroed or recycled segment files are kept ready. A sync into blocks that are already written costs
     /// about half of one that grows the file, because growth commits the file system's journal. The first is made when

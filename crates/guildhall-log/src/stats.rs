@@ -1,11 +1,11 @@
 //! Counters of a log: plain atomics that whoever exports metrics reads.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
-/// What a log has done since it was opened. All counters only grow, except `segments` and `spares`.
+/// What a log has done since it was opened. All counters only grow, except `segments`.
 #[derive(Debug, Default)]
 pub struct Stats {
     pub(crate) commits: AtomicU64,
@@ -19,6 +19,7 @@ pub struct Stats {
     pub(crate) recycled: AtomicU64,
     pub(crate) dropped_segments: AtomicU64,
     pub(crate) quarantined: AtomicU64,
+    pub(crate) read_only: AtomicBool,
 }
 
 /// The counters at one moment.
@@ -46,6 +47,8 @@ pub struct StatsSnapshot {
     pub dropped_segments: u64,
     /// Damaged ranges that were set aside ([`crate::OnDamage::Quarantine`]).
     pub quarantined: u64,
+    /// A sync failed: every commit is refused until the log is reopened.
+    pub read_only: bool,
 }
 
 impl Stats {
@@ -63,6 +66,7 @@ impl Stats {
             recycled: self.recycled.load(Relaxed),
             dropped_segments: self.dropped_segments.load(Relaxed),
             quarantined: self.quarantined.load(Relaxed),
+            read_only: self.read_only.load(Relaxed),
         }
     }
 

@@ -121,6 +121,8 @@ impl Spares {
         match spare.file.length() {
             Ok(length) if length == self.size => self.ready.push(spare),
             Ok(length) if length < self.size => self.fill(spare),
+            // It held a group of its own that was longer than a segment.
+            Ok(_) if spare.file.set_len(self.size).is_ok() => self.ready.push(spare),
             _ => self.discard(&spare),
         }
     }

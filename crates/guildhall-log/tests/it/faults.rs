@@ -98,7 +98,7 @@ fn a_failed_sync_makes_the_log_read_only_until_it_is_reopened() {
     files.fail_sync(0);
     stage(&mut first.log);
     assert!(matches!(first.log.commit(), Err(CommitError::Sync { .. })));
-    assert!(first.log.is_read_only());
+    assert!(first.log.is_read_only() && first.log.view().stats().snapshot().read_only);
     let syncs = files.counts().syncs;
     for _ in 0..3 {
         stage(&mut first.log);

@@ -278,7 +278,10 @@ fn broken(seeds: std::ops::Range<u64>, mutant: Option<Mutant>) -> Vec<String> {
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_refused_comes_back() {
-    let broken = broken(0..4000, None);
+    // More, by hand: GUILDHALL_POWER_LOSS_RUNS=200000 cargo test --release -p guildhall-log power_loss
+    let runs =
+        std::env::var("GUILDHALL_POWER_LOSS_RUNS").map_or(4000, |runs| runs.parse().unwrap());
+    let broken = broken(0..runs, None);
     assert!(
         broken.is_empty(),
         "{} runs broke a promise, the first: {}",

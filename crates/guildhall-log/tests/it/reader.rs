@@ -133,6 +133,47 @@ fn readers_of_segments_that_were_not_replayed() {
     assert_eq!(reader.try_next().unwrap(), None);
 }
 
+#[test]
+fn readers_on_threads_of_their_own_see_every_record_once() {
+    let files = FaultyFiles::new();
+    let options = Options {
+        spares: 2,
+        ..small()
+    };
+    let mut first = open(&files, &options);
+    let view = first.log.view();
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let mut reader = view.reader(Sequence::FIRST).unwrap();
+            std::thread::spawn(move || {
+                let mut read = 0;
+                loop {
+                    match reader.next_blocking() {
+                        Ok(record) => {
+                            read += 1;
+                            assert_eq!(
+                                (record.sequence.get(), record.payload),
+                                (read, payload(read).as_slice())
+                            );
+                        }
+                        Err(ReadError::Closed) => return read,
+                        Err(error) => panic!("after {read}: {error}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut rng = fastrand::Rng::with_seed(1);
+    for _ in 0..2000 {
+        append_group(&mut first.log, rng.u64(1..4));
+    }
+    let last = first.log.view().durable().get();
+    first.log.close().unwrap();
+    for reader in readers {
+        assert_eq!(reader.join().unwrap(), last);
+    }
+}
+
 #[tokio::test]
 async fn waiting_readers_are_woken_by_commits_and_by_the_end() {
     let files = FaultyFiles::new();

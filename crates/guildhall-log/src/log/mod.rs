@@ -1,5 +1,8 @@
 //! The writer: one owner, synchronous, one write and one fdatasync a group.
 
+mod begin;
+mod retain;
+
 use std::{
     io,
     ops::RangeInclusive,
@@ -7,6 +10,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock, atomic::Ordering::Relaxed},
 };
 
+use begin::{BeginError, begin};
 use tokio::sync::watch;
 
 use crate::{
@@ -14,8 +18,8 @@ use crate::{
     files::Files,
     frame::{self, Kind},
     recover,
-    segment::{self, BODY, Header, Segment},
-    spare::{Spare, Spares},
+    segment::{self, BODY, Segment},
+    spare::Spares,
     view::Shared,
 };
 
@@ -67,10 +71,12 @@ impl Log {
     /// [`OpenError`]; `replay`'s own error is passed on as [`OpenError::Replay`].
     pub fn open(
         files: Arc<dyn Files>,
-        options: Options,
+        mut options: Options,
         start: Start,
         mut replay: impl FnMut(Record<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
     ) -> Result<(Self, Opened), OpenError> {
+        // A frame states its group's offset in 32 bits, in units of 8.
+        options.segment_size = options.segment_size.clamp(2 * BODY, 16 << 30);
         let recovered = recover::recover(&files, &options, start, &mut replay)?;
         let failed = |action, source| OpenError::Io {
             action,
@@ -200,11 +206,7 @@ impl Log {
         }
         let began = clock::now();
         if let Err(error) = self.active.file.sync_data() {
-            self.read_only = true;
-            return Err(CommitError::Sync {
-                file: self.path(),
-                source: Arc::new(error),
-            });
+            return Err(self.poison(self.path(), error));
         }
         self.shared
             .stats
@@ -222,13 +224,17 @@ impl Log {
             .and_then(|()| self.active.file.sync_data());
         match undone {
             Ok(()) => refused(file, error),
-            Err(source) => {
-                self.read_only = true;
-                CommitError::Sync {
-                    file,
-                    source: Arc::new(source),
-                }
-            }
+            Err(source) => self.poison(file, source),
+        }
+    }
+
+    /// After a failed sync nothing more is written: what the disk holds is no longer known.
+    fn poison(&mut self, file: PathBuf, source: io::Error) -> CommitError {
+        self.read_only = true;
+        self.shared.stats.read_only.store(true, Relaxed);
+        CommitError::Sync {
+            file,
+            source: Arc::new(source),
         }
     }
 
@@ -242,11 +248,8 @@ impl Log {
                 return Err(refused(files.path(&segment::name(number)), source));
             }
             Err(BeginError::Unknown(source)) => {
-                self.read_only = true;
-                return Err(CommitError::Sync {
-                    file: files.path(&segment::name(number)),
-                    source: Arc::new(source),
-                });
+                let file = files.path(&segment::name(number));
+                return Err(self.poison(file, source));
             }
         };
         let stats = &self.shared.stats;
@@ -262,68 +265,6 @@ impl Log {
         self.active.seal(self.first);
         self.active = begun.segment;
         self.end = BODY;
-        Ok(())
-    }
-
-    /// Drops whole segments whose records all come before `sequence`, oldest first, durably. The segment being written
-    /// always stays. Returns the oldest record kept afterwards.
-    ///
-    /// # Errors
-    /// [`CommitError::Write`] when a file could not be removed (what was dropped until then stays dropped), or
-    /// [`CommitError::Sync`] as for commits.
-    pub fn drop_before(&mut self, sequence: Sequence) -> Result<Sequence, CommitError> {
-        while let Some(oldest) = self.shared.oldest_below(sequence) {
-            if self.read_only {
-                return Err(CommitError::ReadOnly);
-            }
-            self.drop_segment(oldest)?;
-        }
-        Ok(self.shared.oldest())
-    }
-
-    /// Drops the oldest segment, which is in the list.
-    fn drop_segment(&mut self, oldest: Arc<Segment>) -> Result<(), CommitError> {
-        let files = Arc::clone(&self.shared.files);
-        let name = oldest.name();
-        let path = files.path(&name);
-        // Removed from the list first: from here on no reader begins on it, and one that has it open keeps the file.
-        self.shared
-            .segments
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(0);
-        let unread = Arc::strong_count(&oldest) == 1;
-        let spare = (unread && self.spares.has_room()).then(|| self.spares.name());
-        let gone = match &spare {
-            Some(spare) => files.rename(&name, spare),
-            None => files.remove(&name),
-        };
-        if let Err(error) = gone {
-            self.shared
-                .segments
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(0, oldest);
-            return Err(CommitError::Write {
-                file: path,
-                source: Arc::new(error),
-            });
-        }
-        if let Err(error) = files.sync_dir() {
-            self.read_only = true;
-            return Err(CommitError::Sync {
-                file: path,
-                source: Arc::new(error),
-            });
-        }
-        self.shared.stats.segments.fetch_sub(1, Relaxed);
-        self.shared.stats.dropped_segments.fetch_add(1, Relaxed);
-        if let Some(name) = spare {
-            self.spares.recycle(Spare {
-                name,
-                file: Arc::clone(&oldest.file),
-            });
-        }
         Ok(())
     }
 
@@ -362,73 +303,4 @@ fn refused(file: PathBuf, error: io::Error) -> CommitError {
     } else {
         CommitError::Write { file, source }
     }
-}
-
-/// A segment that was begun.
-struct Begun {
-    segment: Arc<Segment>,
-    recycled: bool,
-}
-
-/// Why a segment could not be begun.
-enum BeginError {
-    /// Nothing has changed; it may be tried again.
-    Refused(io::Error),
-    /// It may be there or not, now or after a power loss.
-    Unknown(io::Error),
-}
-
-impl BeginError {
-    fn into_source(self) -> io::Error {
-        match self {
-            Self::Refused(source) | Self::Unknown(source) => source,
-        }
-    }
-}
-
-/// Makes a file a segment: header, sync, rename, directory sync. Only then may records go into it.
-fn begin(
-    files: &dyn Files,
-    spares: &mut Spares,
-    number: u64,
-    first: Sequence,
-) -> Result<Begun, BeginError> {
-    let spare = spares.take();
-    let recycled = spare.is_some();
-    let spare = match spare {
-        Some(spare) => spare,
-        None => {
-            let name = spares.name();
-            let file = files.create(&name).map_err(BeginError::Refused)?;
-            Spare { name, file }
-        }
-    };
-    let header = Header {
-        number,
-        first,
-        salt: segment::salt(),
-    };
-    let mut sector = [0; BODY as usize];
-    sector[..segment::HEADER].copy_from_slice(&header.encode());
-    if let Err(error) = spare.file.write_at(0, &sector) {
-        // Left behind, it is found and judged again at the next opening.
-        let _ = files.remove(&spare.name);
-        return Err(BeginError::Refused(error));
-    }
-    spare.file.sync_data().map_err(BeginError::Unknown)?;
-    let name = segment::name(number);
-    if let Err(error) = files.rename(&spare.name, &name) {
-        return Err(match files.open(&name) {
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
-                let _ = files.remove(&spare.name);
-                BeginError::Refused(error)
-            }
-            _ => BeginError::Unknown(error),
-        });
-    }
-    files.sync_dir().map_err(BeginError::Unknown)?;
-    Ok(Begun {
-        segment: Arc::new(Segment::new(&header, spare.file, BODY)),
-        recycled,
-    })
 }
