@@ -1,0 +1,137 @@
+//! What one audit record says.
+
+use std::sync::Arc;
+
+use guildhall_core::access::{Caller, Via};
+use guildhall_core::document::{DocumentKey, Kind, Namespace, Timestamp};
+use serde::Serialize;
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// A document was written.
+    Put,
+    /// A document was deleted.
+    Delete,
+    /// An instance was taken out of traffic or back in.
+    Maintenance,
+    /// A lock was acquired.
+    Acquire,
+    /// A lock was given back.
+    Release,
+}
+
+impl Action {
+    /// As in the log and the file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Delete => "delete",
+            Self::Maintenance => "maintenance",
+            Self::Acquire => "acquire",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "camelCase")]
+pub enum Outcome {
+    /// It is there, and was not before.
+    Created {
+        /// The revision that holds it.
+        revision: u64,
+    },
+    /// It changed.
+    Updated {
+        /// The revision that holds it.
+        revision: u64,
+    },
+    /// It already was as asked.
+    Unchanged,
+    /// It is gone.
+    Deleted {
+        /// The revision that lacks it.
+        revision: u64,
+    },
+    /// The caller may not.
+    Denied,
+    /// It was refused or failed.
+    Failed {
+        /// The error's words.
+        error: String,
+    },
+}
+
+impl Outcome {
+    /// As in the log and the file.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "created",
+            Self::Updated { .. } => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Deleted { .. } => "deleted",
+            Self::Denied => "denied",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// The revision it made, if it made one.
+    pub const fn revision(&self) -> Option<u64> {
+        match self {
+            Self::Created { revision }
+            | Self::Updated { revision }
+            | Self::Deleted { revision } => Some(*revision),
+            _ => None,
+        }
+    }
+}
+
+/// One line of `audit.jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditRecord {
+    /// When it was answered.
+    pub at: Timestamp,
+    /// Who asked.
+    pub principal: Arc<str>,
+    /// Through what.
+    pub via: Via,
+    /// The request's id, as in its log line.
+    pub request_id: Arc<str>,
+    /// What was asked for.
+    pub action: Action,
+    /// The document's kind.
+    pub kind: Kind,
+    /// The document's namespace.
+    pub namespace: Namespace,
+    /// The document's name in its key's form.
+    pub name: Arc<str>,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+impl AuditRecord {
+    pub(super) fn new(
+        caller: &Caller,
+        action: Action,
+        key: &DocumentKey,
+        outcome: Outcome,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            at,
+            principal: caller.principal.clone(),
+            via: caller.via,
+            request_id: caller.request_id.clone(),
+            action,
+            kind: key.kind,
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+            outcome,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What others call.
+
+use std::sync::Arc;
+
+use guildhall_core::access::{Caller, Verb, authorize};
+use guildhall_core::document::{Document, DocumentKey, Index};
+
+use super::write::{Condition, Put, put};
+use super::{ListQuery, Listed, Precondition, Written, delete, list::list};
+use crate::Error;
+use crate::control::Shared;
+
+/// Documents of every kind. Cheap to clone.
+#[derive(Clone)]
+pub struct Documents {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Documents {
+    /// One document with its status, from the current state.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], [`Error::NotFound`].
+    pub fn get(&self, caller: &Caller, key: &DocumentKey) -> Result<Document, Error> {
+        authorize(
+            caller,
+            Verb::Read,
+            Some(key.kind),
+            Some(&key.namespace),
+            Some(&key.name),
+        )?;
+        self.shared
+            .view
+            .load()
+            .get(key)
+            .cloned()
+            .ok_or_else(|| Error::NotFound(key.clone()))
+    }
+
+    /// One page of a list, from the current state or, continued, from that of its first page.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], [`Error::Gone`], [`Error::BadContinue`].
+    pub fn list(&self, caller: &Caller, query: &ListQuery) -> Result<Listed, Error> {
+        list(&self.shared, caller, query)
+    }
+
+    /// Writes a document as its sender wants it; what the server owns in it is ignored.
+    ///
+    /// Unconditional writes are tried again when others write the same document. Writing what
+    /// already is succeeds and takes no revision. A `ServiceVersion` goes through
+    /// [`Registry::put_version`](crate::registry::Registry::put_version), an `Instance` through
+    /// [`Registry::register`](crate::registry::Registry::register): they do more than write. With
+    /// `dry_run` everything is checked and nothing written.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], [`Error::Invalid`], [`Error::Precondition`], [`Error::TooLarge`],
+    /// [`Error::Contention`], and those of the store.
+    pub async fn put(
+        &self,
+        caller: &Caller,
+        document: Document,
+        precondition: Precondition,
+        dry_run: bool,
+    ) -> Result<Written, Error> {
+        let registry = crate::registry::Registry {
+            shared: Arc::clone(&self.shared),
+        };
+        match &document {
+            Document::Instance(_) => {
+                registry
+                    .register(caller, document, precondition, dry_run)
+                    .await
+            }
+            Document::ServiceVersion(_) => {
+                registry
+                    .put_version(caller, document, precondition, dry_run)
+                    .await
+            }
+            _ => {
+                let key = document.key();
+                let puts = vec![Put {
+                    document,
+                    condition: Condition::When(precondition),
+                }];
+                let written = put(&self.shared, caller, puts, Vec::new(), dry_run).await?;
+                written.into_iter().next().ok_or(Error::NotFound(key))
+            }
+        }
+    }
+
+    /// Deletes a document with what belongs to it: an instance with its timeline, a service
+    /// (which must have no instances) with its versions.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], [`Error::NotFound`], [`Error::Precondition`], [`Error::Conflict`],
+    /// [`Error::Contention`], and those of the store.
+    pub async fn delete(
+        &self,
+        caller: &Caller,
+        key: &DocumentKey,
+        precondition: Precondition,
+        dry_run: bool,
+    ) -> Result<Index, Error> {
+        delete(&self.shared, caller, key, precondition, dry_run).await
+    }
+}

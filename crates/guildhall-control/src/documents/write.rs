@@ -1,0 +1,287 @@
+//! Compare and set: one transaction for all documents that belong together.
+
+use guildhall_core::access::{Caller, Verb, authorize};
+use guildhall_core::document::{Document, DocumentKey, Index, KeyPart, Timestamp};
+use guildhall_store::{CommitError, Compare, Op, Transaction};
+
+use super::{Precondition, validate::validate};
+use crate::audit::{Action, Outcome};
+use crate::control::Shared;
+use crate::{Error, clock, view};
+
+/// A write that was done, or would have been.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The document as it is now, with the status it had or, if new, begins with.
+    pub document: Document,
+    /// The index that holds it.
+    pub index: Index,
+    /// Whether it was not there before.
+    pub created: bool,
+    /// Whether anything was changed: writing what already is takes no revision.
+    pub changed: bool,
+}
+
+/// A document to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct Put {
+    pub(crate) document: Document,
+    pub(crate) condition: Condition,
+}
+
+/// When a document is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Condition {
+    /// When the precondition holds.
+    When(Precondition),
+    /// When it is not there; if it is, it stays as it is, whatever it says.
+    IfMissing,
+}
+
+/// What is known of a document that is about to be written.
+struct Known {
+    key: DocumentKey,
+    store_key: String,
+    current: Option<Document>,
+}
+
+impl Known {
+    fn revision(&self) -> Option<u64> {
+        self.current
+            .as_ref()
+            .map(|document| document.metadata().revision)
+    }
+}
+
+/// Authorizes, validates and writes `puts` in one transaction together with `beside`, and answers
+/// in their order. Nothing is written unless all are.
+pub(crate) async fn put(
+    shared: &Shared,
+    caller: &Caller,
+    puts: Vec<Put>,
+    beside: Vec<Op>,
+    dry_run: bool,
+) -> Result<Vec<Written>, Error> {
+    let keys: Vec<DocumentKey> = puts.iter().map(|put| put.document.key()).collect();
+    // What was only made sure to be there is not what the caller asked for.
+    let asked: Vec<bool> = puts
+        .iter()
+        .map(|put| matches!(put.condition, Condition::When(_)))
+        .collect();
+    let result = attempt(shared, caller, puts, &keys, beside, dry_run).await;
+    if dry_run {
+        return result;
+    }
+    let at = clock::wall();
+    match &result {
+        Ok(written) => {
+            for ((key, written), asked) in keys.iter().zip(written).zip(asked) {
+                if !asked && !written.changed {
+                    continue;
+                }
+                let revision = written.index.revision;
+                let outcome = match (written.changed, written.created) {
+                    (false, _) => Outcome::Unchanged,
+                    (true, true) => Outcome::Created { revision },
+                    (true, false) => Outcome::Updated { revision },
+                };
+                shared.audit.write(caller, Action::Put, key, outcome, at);
+            }
+        }
+        Err(error) => {
+            for (key, _) in keys.iter().zip(asked).filter(|(_, asked)| *asked) {
+                shared
+                    .audit
+                    .write(caller, Action::Put, key, refusal(error), at);
+            }
+        }
+    }
+    result
+}
+
+/// How an audit record words an error.
+pub(crate) fn refusal(error: &Error) -> Outcome {
+    match error {
+        Error::Denied(_) => Outcome::Denied,
+        error => Outcome::Failed {
+            error: error.to_string(),
+        },
+    }
+}
+
+async fn attempt(
+    shared: &Shared,
+    caller: &Caller,
+    puts: Vec<Put>,
+    keys: &[DocumentKey],
+    beside: Vec<Op>,
+    dry_run: bool,
+) -> Result<Vec<Written>, Error> {
+    for (put, key) in puts.iter().zip(keys) {
+        authorize(
+            caller,
+            Verb::Write,
+            Some(key.kind),
+            Some(&key.namespace),
+            Some(&key.name),
+        )?;
+        validate(caller, &put.document)?;
+    }
+    // The first try goes by the view, which costs nothing; what it does not know yet, the compare
+    // finds out, and the store is read.
+    let state = shared.view.load();
+    let mut known: Vec<Known> = keys
+        .iter()
+        .map(|key| Known {
+            key: key.clone(),
+            store_key: key.store_key(KeyPart::Spec),
+            current: state.get(key).cloned(),
+        })
+        .collect();
+    drop(state);
+    if dry_run {
+        for known in &mut known {
+            refresh(shared, known).await?;
+        }
+    }
+    for _ in 0..shared.options.documents.attempts {
+        let now = clock::wall();
+        let mut transaction = Transaction::new();
+        let mut results = Vec::with_capacity(puts.len());
+        for (put, known) in puts.iter().zip(&mut known) {
+            if let Err(error) = admit(put, known) {
+                // The view may lag behind what the writer has already seen: only the store decides.
+                refresh(shared, known).await?;
+                admit(put, known).map_err(|_| error)?;
+            }
+            let change = change(caller, put, known, now)?;
+            let store_key = known.store_key.clone();
+            transaction = transaction.when(match (put.condition, known.revision()) {
+                (Condition::IfMissing, Some(_)) => Compare::present(store_key),
+                (_, Some(revision)) => Compare::modified(store_key, revision),
+                (_, None) => Compare::absent(store_key),
+            });
+            if let Some((_, stored)) = &change {
+                transaction = transaction.then(Op::put(known.store_key.clone(), stored.clone()));
+            }
+            results.push(change.map(|(document, _)| document));
+        }
+        if results.iter().any(Option::is_some) {
+            transaction.then.extend(beside.iter().cloned());
+        }
+        if dry_run {
+            return Ok(answer(shared, results, &known, shared.store.index(), false));
+        }
+        match shared.store.commit(transaction).await {
+            Ok(committed) => return Ok(answer(shared, results, &known, committed.index, true)),
+            Err(CommitError::Conflict { at, .. }) => {
+                // There is one compare for each document, in their order.
+                if let Some(known) = known.get_mut(at) {
+                    refresh(shared, known).await?;
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Contention(keys[0].clone()))
+}
+
+/// Whether what is known allows the write.
+fn admit(put: &Put, known: &Known) -> Result<(), Error> {
+    match put.condition {
+        Condition::When(wanted) if !wanted.holds(known.revision()) => Err(Error::Precondition {
+            key: known.key.clone(),
+            wanted,
+            current: known.revision(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the document as the store has it.
+async fn refresh(shared: &Shared, known: &mut Known) -> Result<(), Error> {
+    let entry = shared.store.get(known.store_key.as_bytes()).await?;
+    known.current = match entry {
+        Some(entry) => Some(Document::from_stored(
+            known.key.kind,
+            entry.modified,
+            &entry.value,
+        )?),
+        None => None,
+    };
+    Ok(())
+}
+
+/// The document to store and its stored form, if the write changes anything.
+fn change(
+    caller: &Caller,
+    put: &Put,
+    known: &Known,
+    now: Timestamp,
+) -> Result<Option<(Document, Vec<u8>)>, Error> {
+    let unchanged = |current: &Document| {
+        matches!(put.condition, Condition::IfMissing) || current.same_intent(&put.document)
+    };
+    if known.current.as_ref().is_some_and(unchanged) {
+        return Ok(None);
+    }
+    let mut document = put.document.clone();
+    let created = known
+        .current
+        .as_ref()
+        .and_then(|current| current.metadata().created_at);
+    stamp(&mut document, caller, created, now);
+    let stored = document.to_stored()?;
+    Ok(Some((document, stored)))
+}
+
+/// Fills in what the server owns.
+pub(crate) fn stamp(
+    document: &mut Document,
+    caller: &Caller,
+    created: Option<Timestamp>,
+    now: Timestamp,
+) {
+    let metadata = document.metadata_mut();
+    metadata.revision = 0;
+    metadata.created_at = Some(created.unwrap_or(now));
+    metadata.updated_at = Some(now);
+    metadata.updated_by = Some(caller.principal.to_string());
+}
+
+/// What each write came to.
+fn answer(
+    shared: &Shared,
+    results: Vec<Option<Document>>,
+    known: &[Known],
+    index: Index,
+    committed: bool,
+) -> Vec<Written> {
+    let state = shared.view.load();
+    let results = results.into_iter().zip(known);
+    let written = results.filter_map(|(changed, known)| {
+        let seen = state.get(&known.key);
+        let (mut document, changed) = match (changed, &known.current) {
+            (Some(mut document), _) => {
+                if committed {
+                    document.metadata_mut().revision = index.revision;
+                }
+                (document, true)
+            }
+            (None, Some(current)) => (current.clone(), false),
+            // A write always has a document or found one.
+            (None, None) => return None,
+        };
+        match seen {
+            Some(seen) => document.copy_status(seen),
+            None => view::begin(&mut document, &state),
+        }
+        Some(Written {
+            document,
+            index,
+            created: known.current.is_none(),
+            changed,
+        })
+    });
+    written.collect()
+}

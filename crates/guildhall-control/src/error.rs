@@ -1,0 +1,172 @@
+//! What a handle answers when it does not do what it was asked.
+
+use guildhall_core::access::Denied;
+use guildhall_core::document::{DocumentKey, Problems};
+use guildhall_core::registry::LockHolder;
+use guildhall_core::registry::contract::Refused;
+use guildhall_store::{
+    CommitError, LeaseError, ReadError, ReadOnly, TransactionError, Unavailable,
+};
+
+use crate::documents::Precondition;
+
+/// Why a call was not done. Nothing was changed, unless it is [`Error::Unknown`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The document is not there.
+    #[error("{0} does not exist; list what does, or create it first")]
+    NotFound(DocumentKey),
+    /// The instance has no such check.
+    #[error("{instance} has no check {check:?}; it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
+    CheckNotFound {
+        /// The instance.
+        instance: DocumentKey,
+        /// The check asked for.
+        check: String,
+        /// The checks it has.
+        known: Vec<String>,
+    },
+    /// The document or the argument is not valid.
+    #[error("not valid: {0}")]
+    Invalid(#[from] Problems),
+    /// The document is not as the write's precondition asks.
+    #[error("{key} {}; read it again and decide again", found(*current))]
+    Precondition {
+        /// The document.
+        key: DocumentKey,
+        /// What was asked for.
+        wanted: Precondition,
+        /// The revision it has; `None`: it is not there.
+        current: Option<u64>,
+    },
+    /// What else is there does not allow it.
+    #[error("{0}")]
+    Conflict(String),
+    /// Others kept changing the document while it was being written.
+    #[error("{0} is being changed by others at the same time; try again")]
+    Contention(DocumentKey),
+    /// A page is asked for whose list is no longer kept.
+    #[error("the list that this page continues is no longer kept; start it over")]
+    Gone,
+    /// A continue token that this list never gave.
+    #[error("{0:?} is not a continue token of this list; start it over")]
+    BadContinue(String),
+    /// The version breaks what its consumers rely on, and the service's policy refuses that.
+    #[error(transparent)]
+    ContractRefused(#[from] Refused),
+    /// Someone else holds the lock.
+    #[error("{lock} is held by {}; wait for it, or try again later", holder.owner)]
+    Held {
+        /// The lock.
+        lock: DocumentKey,
+        /// Who holds it.
+        holder: Box<LockHolder>,
+    },
+    /// The lock is not, or no longer, held under this token.
+    #[error("{lock} is not held under token {token}: it expired or was released; acquire it again")]
+    NotHeld {
+        /// The lock.
+        lock: DocumentKey,
+        /// The token given.
+        token: u64,
+    },
+    /// Another process checks instances: it must be told.
+    #[error("instances are checked by {owner}; report to it")]
+    NotOnDuty {
+        /// The process that does.
+        owner: String,
+    },
+    /// As many watches as there may be.
+    #[error("there are {most} watches already, which is the most there may be; try again later")]
+    TooManyWatchers {
+        /// The bound.
+        most: usize,
+    },
+    /// The document is too large for one transaction.
+    #[error(transparent)]
+    TooLarge(TransactionError),
+    /// Nothing can be written at present; reads go on.
+    #[error(transparent)]
+    ReadOnly(#[from] ReadOnly),
+    /// Whether it was done is not known.
+    #[error("whether this was done is not known ({0}); read before trying again")]
+    Unknown(String),
+    /// The store cannot be asked.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The control plane has stopped.
+    #[error("the control plane is shutting down; try again in a moment")]
+    Stopped,
+    /// A document could not be written or read as JSON: a defect.
+    #[error("a document could not be encoded or decoded; this is a defect, please report it")]
+    Encoding(#[from] serde_json::Error),
+    /// The store refused a transaction that should have been within its rules: a defect.
+    #[error("the store refused the transaction; this is a defect, please report it")]
+    Store(#[source] Box<CommitError>),
+}
+
+fn found(current: Option<u64>) -> String {
+    match current {
+        Some(revision) => format!("stands at revision {revision}"),
+        None => "is not there".to_owned(),
+    }
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody changing it.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Contention(_)
+            | Self::Held { .. }
+            | Self::NotOnDuty { .. }
+            | Self::TooManyWatchers { .. }
+            | Self::Unknown(_)
+            | Self::Stopped => true,
+            Self::ReadOnly(why) => why.is_transient(),
+            Self::Unavailable(why) => !matches!(why, Unavailable::Unsupported(_)),
+            _ => false,
+        }
+    }
+}
+
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Invalid(error @ TransactionError::TooLarge { .. }) => {
+                Self::TooLarge(error)
+            }
+            CommitError::ReadOnly(why) => Self::ReadOnly(why),
+            CommitError::Unavailable(why) => Self::Unavailable(why),
+            CommitError::Unknown(why) => Self::Unknown(why),
+            other => Self::Store(Box::new(other)),
+        }
+    }
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Compacted { .. } => Self::Gone,
+            ReadError::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+impl From<LeaseError> for Error {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::ReadOnly(why) => Self::ReadOnly(why),
+            LeaseError::Unavailable(why) => Self::Unavailable(why),
+            LeaseError::Unknowable(why) => Self::Unknown(why),
+            LeaseError::InvalidTtl => {
+                Self::Invalid(Problems::one("/ttl", "more than zero and at most 365 days"))
+            }
+            LeaseError::Unknown { lease } => {
+                Self::Store(Box::new(CommitError::LeaseUnknown { lease }))
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Everything that can be set about the control plane.
+
+use std::sync::Arc;
+
+use crate::audit::AuditSink;
+use crate::checks::CheckOptions;
+use crate::documents::DocumentOptions;
+use crate::duty::DutyOptions;
+use crate::status::StatusOptions;
+use crate::watch::WatchOptions;
+
+/// The control plane's options; the defaults serve.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Lists and writes.
+    pub documents: DocumentOptions,
+    /// Watches.
+    pub watch: WatchOptions,
+    /// The checking of instances.
+    pub checks: CheckOptions,
+    /// The writing of status transitions.
+    pub status: StatusOptions,
+    /// Who does the background duties.
+    pub duty: DutyOptions,
+    /// Where audit records go beside the log.
+    pub audit: Option<Arc<dyn AuditSink>>,
+}

@@ -1,0 +1,275 @@
+//! Folds revisions into a state and says what each did to which document.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use guildhall_core::document::{Document, DocumentKey, KeyPart};
+use guildhall_core::source::Change;
+use guildhall_store::{Entry, Event, WatchBatch};
+
+use super::State;
+use super::status;
+use super::touches::StatusMark;
+use crate::watch::DocumentChange;
+
+/// How many statuses without a document are kept until the document comes.
+const ORPHANS: usize = 4_096;
+
+/// A state on its way from one revision to a later one.
+pub(super) struct Folder {
+    pub(super) state: State,
+    /// Statuses whose document is not there (yet).
+    orphans: HashMap<DocumentKey, Arc<Entry>>,
+    /// Entries that could not be read back.
+    pub(super) unreadable: usize,
+}
+
+/// The documents that one revision has touched, each as it was before.
+#[derive(Default)]
+struct Before(Vec<(DocumentKey, Option<Document>)>);
+
+impl Before {
+    fn note(&mut self, key: &DocumentKey, before: Option<&Document>) {
+        // A revision has at most 128 events, nearly always one or two: no map pays off.
+        if !self.0.iter().any(|(known, _)| known == key) {
+            self.0.push((key.clone(), before.cloned()));
+        }
+    }
+}
+
+impl Folder {
+    pub(super) fn new(state: State, unreadable: usize) -> Self {
+        Self {
+            state,
+            orphans: HashMap::new(),
+            unreadable,
+        }
+    }
+
+    /// Folds in one revision. What comes out is in the order of the transaction.
+    pub(super) fn fold(&mut self, batch: &WatchBatch, out: &mut Vec<Arc<DocumentChange>>) {
+        let mut before = Before::default();
+        let revision = batch.revision;
+        // Specs first: a status that comes in the same transaction finds its document.
+        for part in [KeyPart::Spec, KeyPart::Status] {
+            for event in batch.events.iter() {
+                match DocumentKey::from_store_key(event.key()) {
+                    Some((of, key)) if of == part => {
+                        self.fold_event(part, &key, event, revision, &mut before)
+                    }
+                    Some(_) => {}
+                    None if part == KeyPart::Spec => {
+                        self.unreadable += 1;
+                        let key = event.key().escape_ascii();
+                        tracing::error!(%key, "a key under the documents names none; it is not shown");
+                    }
+                    None => {}
+                }
+            }
+        }
+        let first = out.len();
+        for (key, before) in before.0 {
+            let after = self.state.documents.get(&key).cloned();
+            if before.is_none() && after.is_none() {
+                continue;
+            }
+            self.state.touches.touch(&key, revision);
+            let change = match &after {
+                Some(document) => Change::Put(document.clone()),
+                None => Change::Deleted(key.clone()),
+            };
+            self.state.catalog.apply(&change, revision);
+            out.push(Arc::new(DocumentChange::new(revision, key, before, after)));
+        }
+        for at in first..out.len() {
+            let change = Arc::clone(&out[at]);
+            self.follow_service(&change, out);
+        }
+        self.state.index.revision = revision;
+    }
+
+    /// Notes that the revisions up to `revision` hold no documents.
+    pub(super) fn pass(&mut self, revision: u64) {
+        let index = &mut self.state.index;
+        index.revision = index.revision.max(revision);
+    }
+
+    fn fold_event(
+        &mut self,
+        part: KeyPart,
+        key: &DocumentKey,
+        event: &Event,
+        revision: u64,
+        before: &mut Before,
+    ) {
+        let result = match (part, event) {
+            (KeyPart::Spec, Event::Put(entry)) => self.put_spec(key, entry, before),
+            (KeyPart::Spec, Event::Delete { .. }) => {
+                before.note(key, self.state.documents.get(key));
+                self.state.documents.remove(key);
+                self.state.touches.forget(key);
+                Ok(())
+            }
+            (KeyPart::Status, Event::Put(entry)) => self.put_status(key, entry, before),
+            (KeyPart::Status, Event::Delete { .. }) => {
+                self.orphans.remove(key);
+                self.change(key, before, |state, document| {
+                    state.touches.mark(
+                        key,
+                        StatusMark {
+                            revision,
+                            stored: false,
+                        },
+                    );
+                    status::follow(document, status::default_checks(&state.catalog, key))
+                })
+            }
+        };
+        if let Err(error) = result {
+            self.unreadable += 1;
+            tracing::error!(%key, revision, %error, "a stored document cannot be read; it stays as it was");
+        }
+    }
+
+    fn put_spec(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+        before: &mut Before,
+    ) -> Result<(), serde_json::Error> {
+        let mut document = Document::from_stored(key.kind, entry.modified, &entry.value)?;
+        let known = self.state.documents.get(key);
+        match known.filter(|_| self.state.stored_status(key).is_some()) {
+            Some(known) => {
+                document.copy_status(known);
+                status::fit(
+                    &mut document,
+                    status::default_checks(&self.state.catalog, key),
+                );
+            }
+            None => match self.orphans.remove(key) {
+                Some(orphan) => {
+                    let checks = status::default_checks(&self.state.catalog, key);
+                    status::stored(&mut document, &orphan, checks)?;
+                    self.state.touches.mark(
+                        key,
+                        StatusMark {
+                            revision: orphan.modified,
+                            stored: true,
+                        },
+                    );
+                }
+                None => status::follow(
+                    &mut document,
+                    status::default_checks(&self.state.catalog, key),
+                )?,
+            },
+        }
+        before.note(key, known);
+        self.state.documents.insert(key.clone(), document);
+        Ok(())
+    }
+
+    fn put_status(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Arc<Entry>,
+        before: &mut Before,
+    ) -> Result<(), serde_json::Error> {
+        if !self.state.documents.contains_key(key) {
+            if self.orphans.len() < ORPHANS {
+                self.orphans.insert(key.clone(), Arc::clone(entry));
+            }
+            return Ok(());
+        }
+        self.change(key, before, |state, document| {
+            status::stored(document, entry, status::default_checks(&state.catalog, key))?;
+            state.touches.mark(
+                key,
+                StatusMark {
+                    revision: entry.modified,
+                    stored: true,
+                },
+            );
+            Ok(())
+        })
+    }
+
+    /// Changes a document that is there; one that is not is left alone.
+    fn change(
+        &mut self,
+        key: &DocumentKey,
+        before: &mut Before,
+        change: impl FnOnce(&mut State, &mut Document) -> Result<(), serde_json::Error>,
+    ) -> Result<(), serde_json::Error> {
+        let Some(known) = self.state.documents.get(key).cloned() else {
+            return Ok(());
+        };
+        let mut document = known.clone();
+        change(&mut self.state, &mut document)?;
+        before.note(key, Some(&known));
+        self.state.documents.insert(key.clone(), document);
+        Ok(())
+    }
+
+    /// When a service's default checks changed, so did the status of each of its instances that
+    /// has no checks of its own.
+    fn follow_service(&mut self, change: &DocumentChange, out: &mut Vec<Arc<DocumentChange>>) {
+        let checks = |side: &Option<Document>| match side {
+            Some(Document::Service(object)) => object.spec.checks.clone(),
+            _ => Vec::new(),
+        };
+        let is_service = matches!(
+            change.before.as_ref().or(change.after.as_ref()),
+            Some(Document::Service(_))
+        );
+        if !is_service || checks(&change.before) == checks(&change.after) {
+            return;
+        }
+        let now = checks(&change.after);
+        let Some(entry) = self
+            .state
+            .catalog
+            .service(&change.key.namespace, &change.key.name)
+        else {
+            return;
+        };
+        let own = entry
+            .instances
+            .values()
+            .filter(|instance| instance.spec.checks.is_empty());
+        let followers: Vec<Document> = own
+            .map(|instance| Document::Instance(Arc::clone(instance)))
+            .collect();
+        for before in followers {
+            let key = before.key();
+            let mut after = before.clone();
+            let stored = self.state.stored_status(&key).is_some();
+            if stored {
+                status::fit(&mut after, &now);
+            } else if status::follow(&mut after, &now).is_err() {
+                continue;
+            }
+            if after == before {
+                continue;
+            }
+            let revision = change.revision;
+            self.state.touches.touch(&key, revision);
+            if !stored {
+                self.state
+                    .touches
+                    .mark(&key, StatusMark { revision, stored });
+            }
+            self.state
+                .catalog
+                .apply(&Change::Put(after.clone()), revision);
+            self.state.documents.insert(key.clone(), after.clone());
+            out.push(Arc::new(DocumentChange::new(
+                revision,
+                key,
+                Some(before),
+                Some(after),
+            )));
+        }
+    }
+}

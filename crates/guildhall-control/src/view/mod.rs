@@ -1,0 +1,19 @@
+//! The one read model: every document as of one revision, immutable and without locks.
+//!
+//! One task ([`service`]) folds the store's watch into a [`State`] and publishes it; nothing else
+//! writes it. The same task hands the changes to the watchers' hub, after the state that holds
+//! them has been published, so that nobody is told of what cannot be read yet.
+
+mod fold;
+mod handle;
+mod load;
+mod service;
+mod state;
+mod status;
+mod touches;
+
+pub use state::State;
+
+pub(crate) use handle::View;
+pub(crate) use service::{run, start};
+pub(crate) use status::begin;
