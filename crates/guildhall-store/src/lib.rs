@@ -10,8 +10,11 @@
 //! - [`LeaseId`]: keys that vanish when their owner stops renewing.
 //! - [`BlobHash`]: bytes kept by their hash, durable before the commit that names them.
 //!
-//! [`embedded::Embedded`] is the engine on this machine's disk.
+//! [`embedded::Embedded`] is the engine on this machine's disk. The feature `conformance` has the tests that any engine
+//! must pass.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod embedded;
 
 mod blob;

@@ -1,0 +1,11 @@
+//! The store's tests: the conformance suite on each engine, then what only the embedded one does.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and real processes take real time"
+)]
+
+mod conformance;
+mod etcd;
+mod support;
