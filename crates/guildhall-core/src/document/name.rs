@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::shared_text::share;
+
 /// The most bytes any name may have (RFC 1123's limit for a subdomain).
 const MAX_BYTES: usize = 253;
 
@@ -74,7 +76,7 @@ macro_rules! name {
             /// Checks `text` against the rule of this kind of name.
             pub fn new(text: &str) -> Result<Self, NameError> {
                 $rule(text)?;
-                Ok(Self(text.into()))
+                Ok(Self(share(text)))
             }
 
             /// The name as text.

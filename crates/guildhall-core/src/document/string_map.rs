@@ -1,19 +1,21 @@
 //! A small map from text to text that costs what it holds.
 
-use std::{borrow::Borrow, collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{MapAccess, Visitor},
 };
 
-/// Text by text, in the keys' order, in one exactly sized allocation beside the texts themselves.
+use super::SharedText;
+
+/// Text by text, in the keys' order, in one exactly sized allocation, the texts shared.
 ///
 /// A `BTreeMap` sets aside 544 bytes for its first entry; a fleet's instances each have a
 /// handful of entries and are held by the hundred thousand. Lookups are binary searches; a
 /// change copies the map, so it is built once and then read.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StringMap(Box<[(Box<str>, Box<str>)]>);
+pub struct StringMap(Box<[(SharedText, SharedText)]>);
 
 impl StringMap {
     /// The value of `key`.
@@ -28,9 +30,9 @@ impl StringMap {
     }
 
     /// Gives `key` a value, in place of the one it had; copies the map.
-    pub fn insert(&mut self, key: impl Into<String>, value: impl Into<String>) {
+    pub fn insert(&mut self, key: impl Into<SharedText>, value: impl Into<SharedText>) {
         let mut entries = std::mem::take(&mut self.0).into_vec();
-        let (key, value) = (key.into().into_boxed_str(), value.into().into_boxed_str());
+        let (key, value) = (key.into(), value.into());
         match entries.binary_search_by(|(k, _)| k.cmp(&key)) {
             Ok(at) => entries[at].1 = value,
             Err(at) => entries.insert(at, (key, value)),
@@ -54,13 +56,11 @@ impl StringMap {
     }
 }
 
-impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for StringMap {
+impl<K: Into<SharedText>, V: Into<SharedText>> FromIterator<(K, V)> for StringMap {
     /// The last value given for a key is kept.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let entries = entries
-            .into_iter()
-            .map(|(k, v)| (k.into().into(), v.into().into()));
-        let mut entries: Vec<(Box<str>, Box<str>)> = entries.collect();
+        let entries = entries.into_iter().map(|(k, v)| (k.into(), v.into()));
+        let mut entries: Vec<(SharedText, SharedText)> = entries.collect();
         // The sort is stable: equal keys stay in the order given.
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         entries.dedup_by(|later, kept| {
@@ -74,13 +74,13 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for StringMap {
     }
 }
 
-impl<K: Into<String>, V: Into<String>, const N: usize> From<[(K, V); N]> for StringMap {
+impl<K: Into<SharedText>, V: Into<SharedText>, const N: usize> From<[(K, V); N]> for StringMap {
     fn from(entries: [(K, V); N]) -> Self {
         entries.into_iter().collect()
     }
 }
 
-impl<K: Into<String> + Borrow<str>, V: Into<String>> From<BTreeMap<K, V>> for StringMap {
+impl<K: Into<SharedText>, V: Into<SharedText>> From<BTreeMap<K, V>> for StringMap {
     fn from(entries: BTreeMap<K, V>) -> Self {
         entries.into_iter().collect()
     }
@@ -110,7 +110,7 @@ impl<'de> Deserialize<'de> for StringMap {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StringMap, A::Error> {
-                let mut entries = Vec::<(String, String)>::new();
+                let mut entries = Vec::<(SharedText, SharedText)>::new();
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);
                 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Check, InstanceStatus};
 use crate::document::{
-    InstanceId, Kind, Metadata, NameError, Pointer, Problems, ServiceName, Spec, StringMap,
-    VersionName,
+    InstanceId, Kind, Metadata, NameError, Pointer, Problems, ServiceName, SharedText, Spec,
+    StringMap, VersionName,
 };
 
 /// Where one process of a service listens and how to tell whether it is well.
@@ -25,13 +25,13 @@ pub struct Instance {
     pub version: Option<VersionName>,
     /// The failure domain it runs in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub zone: Option<String>,
+    pub zone: Option<SharedText>,
     /// The region it runs in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
+    pub region: Option<SharedText>,
     /// Words to filter by.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
+    pub tags: Vec<SharedText>,
     /// Its share of the traffic beside its peers', 0 to 65535; 1 by default, 0 takes none.
     pub weight: u16,
     /// Anything else worth knowing or filtering by.
@@ -39,7 +39,7 @@ pub struct Instance {
     pub metadata: StringMap,
     /// Where its metrics are read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub scrape: Option<Scrape>,
+    pub scrape: Option<Box<Scrape>>,
     /// How its health is known; without any, the service's default checks; without those it
     /// is healthy at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -110,11 +110,11 @@ struct InstanceForm {
     #[serde(default)]
     version: Option<VersionName>,
     #[serde(default)]
-    zone: Option<String>,
+    zone: Option<SharedText>,
     #[serde(default)]
-    region: Option<String>,
+    region: Option<SharedText>,
     #[serde(default)]
-    tags: Vec<String>,
+    tags: Vec<SharedText>,
     #[serde(default = "one")]
     weight: u16,
     #[serde(default)]
@@ -123,6 +123,13 @@ struct InstanceForm {
     scrape: Option<Scrape>,
     #[serde(default)]
     checks: Vec<Check>,
+}
+
+/// Decoding leaves room for four items where mostly one is: for a check that is half a kilobyte,
+/// a hundred thousand times.
+fn exact<T>(mut items: Vec<T>) -> Vec<T> {
+    items.shrink_to_fit();
+    items
 }
 
 fn one() -> u16 {
@@ -150,15 +157,15 @@ impl TryFrom<InstanceForm> for Instance {
         Ok(Self {
             service: form.service,
             host: form.host,
-            ports,
+            ports: exact(ports),
             version: form.version,
             zone: form.zone,
             region: form.region,
-            tags: form.tags,
+            tags: exact(form.tags),
             weight: form.weight,
             metadata: form.metadata,
-            scrape: form.scrape,
-            checks: form.checks,
+            scrape: form.scrape.map(Box::new),
+            checks: exact(form.checks),
         })
     }
 }

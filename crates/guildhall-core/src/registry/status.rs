@@ -1,6 +1,6 @@
 //! What the platform observes about an instance.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Check, Instance, TimelineEntry,
@@ -59,7 +59,7 @@ pub struct InstanceStatus {
     /// Since when.
     pub since: Timestamp,
     /// One entry per check, in the spec's order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "exact")]
     pub checks: Vec<CheckStatus>,
     /// Set while an operator holds the instance out of traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,6 +158,13 @@ impl InstanceStatus {
         }
         before
     }
+}
+
+/// Decoding leaves room for four checks where mostly one is.
+fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<CheckStatus>, D::Error> {
+    let mut checks = Vec::deserialize(deserializer)?;
+    checks.shrink_to_fit();
+    Ok(checks)
 }
 
 /// The status of one check.

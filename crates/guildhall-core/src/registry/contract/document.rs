@@ -1,7 +1,22 @@
 //! References inside one contract.
 
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+/// Keywords that say nothing about which values are valid.
+const SILENT: [&str; 11] = [
+    "$defs",
+    "definitions",
+    "$schema",
+    "$id",
+    "$comment",
+    "title",
+    "description",
+    "summary",
+    "default",
+    "example",
+    "examples",
+];
 
 /// How many references in a row are followed.
 const MAX_HOPS: usize = 16;
@@ -26,18 +41,27 @@ impl<'a> Root<'a> {
             .find(|schema| schema.get("$anchor").and_then(Value::as_str) == Some(&*fragment))
     }
 
-    /// `value`, or what it refers to in the end if it is nothing but a reference.
-    pub(super) fn follow_plain(self, value: &'a Value) -> &'a Value {
-        match value.as_object() {
-            Some(map) if map.len() == 1 => self.follow(value),
-            _ => value,
-        }
+    /// `value`, or what it refers to in the end.
+    pub(super) fn follow(self, value: &'a Value) -> &'a Value {
+        self.follow_while(value, |_| true)
     }
 
-    /// `value`, or what it refers to in the end.
-    pub(super) fn follow(self, mut value: &'a Value) -> &'a Value {
+    /// The same, but only as long as nothing but the reference constrains values.
+    pub(super) fn follow_plain(self, value: &'a Value) -> &'a Value {
+        self.follow_while(value, |map| {
+            map.keys()
+                .all(|key| key == "$ref" || SILENT.contains(&&**key))
+        })
+    }
+
+    fn follow_while(
+        self,
+        mut value: &'a Value,
+        go_on: impl Fn(&Map<String, Value>) -> bool,
+    ) -> &'a Value {
         for _ in 0..MAX_HOPS {
-            let reference = value.get("$ref").and_then(Value::as_str);
+            let map = value.as_object().filter(|map| go_on(map));
+            let reference = map.and_then(|map| map.get("$ref")).and_then(Value::as_str);
             match reference.and_then(|reference| self.resolve(reference)) {
                 Some(target) => value = target,
                 None => break,

@@ -7,7 +7,10 @@ use std::{
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::{document::VersionName, registry::Instance};
+use crate::{
+    document::{SharedText, VersionName},
+    registry::Instance,
+};
 
 /// Which instances are wanted, and in which order. All conditions hold together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -64,12 +67,16 @@ impl Query {
 
     /// Whether `instance` is one of those asked for, its health apart.
     pub fn matches(&self, instance: &Instance) -> bool {
-        let wants =
-            |wanted: &Option<String>, given: &Option<String>| wanted.is_none() || wanted == given;
+        let wants = |wanted: &Option<String>, given: &Option<SharedText>| {
+            wanted.is_none() || wanted.as_deref() == given.as_deref()
+        };
         wants(&self.zone, &instance.zone)
             && wants(&self.region, &instance.region)
             && (self.version.is_none() || self.version == instance.version)
-            && self.tags.iter().all(|tag| instance.tags.contains(tag))
+            && self
+                .tags
+                .iter()
+                .all(|tag| instance.tags.iter().any(|own| own == tag))
             && self
                 .metadata
                 .iter()

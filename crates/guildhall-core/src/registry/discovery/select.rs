@@ -65,8 +65,9 @@ pub fn discover(entry: &ServiceEntry, query: &Query) -> Discovered {
 fn sort_by_nearness(instances: &mut [Arc<Object<Instance>>], near: &Near, entry: &ServiceEntry) {
     let in_zone = |instance: &Instance| {
         // An instance that does not say its region may well be in the one that is meant.
-        let region =
-            near.region.is_none() || instance.region.is_none() || near.region == instance.region;
+        let region = near.region.is_none()
+            || instance.region.is_none()
+            || near.region.as_deref() == instance.region.as_deref();
         region && instance.zone.as_deref() == Some(&*near.zone)
     };
     // Without a region the fleet says where the zone lies; all of its instances know, also those
