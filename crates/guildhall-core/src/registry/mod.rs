@@ -2,6 +2,16 @@
 //!
 //! Documents: [`Service`] (what operators say), [`ServiceVersion`] (what code says),
 //! [`Instance`] (one running process) with its [`Check`]s and [`InstanceStatus`], [`Lock`].
+//!
+//! Rules, all of them pure functions and state machines over those:
+//!
+//! - [`catalog`]: folds documents into services with their versions and instances.
+//! - [`discovery`]: which instances a client gets.
+//! - [`health`]: from the results of checks to what is believed; [`status`]: what that makes of
+//!   an instance; [`timeline`]: what is remembered of it.
+//! - [`contract`]: whether a new contract keeps what consumers rely on.
+//! - [`graph`](mod@graph): who calls whom, and who suffers when a service goes.
+//! - [`statistics`](mod@statistics): how many there are of what.
 
 pub mod catalog;
 mod check;

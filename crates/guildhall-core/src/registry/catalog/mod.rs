@@ -5,8 +5,8 @@
 //! are persistent: a clone costs a few reference counts and shares all memory, a change costs
 //! O(log n) and copies only the path to what it touched, so that a snapshot is simply a clone.
 //!
-//! - [`entry`]: one service with all that is registered for it.
-//! - [`tombstones`]: what is remembered of services that are gone.
+//! - `entry`: one service with all that is registered for it.
+//! - `tombstones`: what is remembered of services that are gone.
 
 mod entry;
 mod fold;

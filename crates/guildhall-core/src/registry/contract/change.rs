@@ -54,7 +54,7 @@ pub enum ChangeKind {
     /// A limit on what may be sent is tighter.
     BoundNarrowed,
     /// It could not be told, or not all of it was: a reference outside the document, a keyword
-    /// that is not compared, too deep or too large.
+    /// that is not compared, too deep or too large. Counts as breaking: nobody knows better.
     Incomplete,
 }
 

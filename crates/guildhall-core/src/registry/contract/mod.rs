@@ -1,15 +1,15 @@
 //! Whether a new contract keeps what its consumers rely on.
 //!
-//! [`compare`] lists what breaks from one contract to another. What a service takes in may only
+//! `compare` lists what breaks from one contract to another. What a service takes in may only
 //! be widened, what it gives out may only be narrowed: a schema is compared in the direction in
 //! which it is used. The rules err on the side of telling: what cannot be compared is said, not
 //! passed over.
 //!
-//! - [`change`]: what can break.
-//! - [`document`]: references inside a contract.
-//! - [`schema`]: JSON Schema (and OpenAPI's dialects of it) in either direction.
-//! - [`openapi`]: operations, parameters, bodies, responses.
-//! - [`verdict`]: what the service's policy makes of it, and who is concerned.
+//! - `change`: what can break.
+//! - `document`: references inside a contract.
+//! - `schema`: JSON Schema (and OpenAPI's dialects of it) in either direction.
+//! - `openapi`: operations, parameters, bodies, responses.
+//! - `verdict`: what the service's policy makes of it, and who is concerned.
 
 mod change;
 mod document;

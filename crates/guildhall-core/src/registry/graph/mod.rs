@@ -1,8 +1,8 @@
 //! Who calls whom, as the live versions of each service declare it.
 //!
-//! - [`build`]: from the catalog to nodes and edges.
-//! - [`cycles`]: where calls come back to their origin.
-//! - [`impact`]: who suffers when a service is drained.
+//! - `build`: from the catalog to nodes and edges.
+//! - `cycles`: where calls come back to their origin.
+//! - `impact`: who suffers when a service is drained.
 
 mod build;
 mod cycles;

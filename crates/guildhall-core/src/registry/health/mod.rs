@@ -5,9 +5,9 @@
 //! [`TtlMachine::deadline`]) when to look again. Nothing here reads a clock. What the states of all checks of an instance
 //! come to is [`status::verdict`](super::status::verdict).
 //!
-//! - [`active`]: checks that the platform runs, with rise and fall thresholds.
-//! - [`ttl`]: checks that the instance reports itself.
-//! - [`machine`]: either of them.
+//! - `active`: checks that the platform runs, with rise and fall thresholds.
+//! - `ttl`: checks that the instance reports itself.
+//! - `machine`: either of them.
 
 mod active;
 mod machine;

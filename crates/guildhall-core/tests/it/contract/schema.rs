@@ -1,7 +1,5 @@
 //! JSON Schema in both directions.
 
-use std::time::{Duration, Instant};
-
 use guildhall_core::registry::contract::{Direction, MAX_CHANGES, compare_schemas};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -441,7 +439,8 @@ fn the_list_is_bounded() {
     assert!(told[MAX_CHANGES].detail.contains("only the first"));
 }
 
-/// Schemas that refer to each other so that the ways through them are many.
+/// Schemas that refer to each other so that there are more ways through them than could be gone in
+/// years: this ends only because pairs are remembered and all work has one budget.
 #[test]
 fn no_document_takes_long() {
     let web = |leaf: &str, copies: usize| {
@@ -477,16 +476,9 @@ fn no_document_takes_long() {
             (0..copies).map(|n| (format!("t{n}"), each(n))).collect();
         json!({"$ref": "#/$defs/t0", "$defs": definitions})
     };
-    let begun = Instant::now();
     assert!(changes(&web("string", 10), &web("string", 10), Direction::Both).is_empty());
     assert!(!changes(&web("string", 10), &web("integer", 10), Direction::Both).is_empty());
     compare_schemas(&all(40), &all(41), Direction::Both);
-    // Seconds would be wrong by orders of magnitude; the bound leaves room for a busy machine.
-    assert!(
-        begun.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        begun.elapsed()
-    );
 }
 
 /// Words that schemas are made of, so that random documents hit the rules.

@@ -1,9 +1,9 @@
 //! JSON Schema, compared in the direction in which it is used.
 //!
 //! A schema is first brought into a form that two of them can be compared in: a list of
-//! alternatives ([`flat`]), each a plain [`shape`] of one type. Then every alternative of one
-//! side must find one on the other side that covers it ([`compare`]), by the rules for what is
-//! taken in ([`input`]) or given out ([`output`]).
+//! alternatives (`flat`), each a plain `shape` of one type. Then every alternative of one
+//! side must find one on the other side that covers it (`compare`), by the rules for what is
+//! taken in (`input`) or given out (`output`).
 //!
 //! The dialects of OpenAPI 3.0 (`nullable`, boolean `exclusiveMinimum`), OpenAPI 3.1 and JSON
 //! Schema from draft 4 on are read as one: where they differ they do not contradict.
