@@ -1,3 +1,7 @@
 //! The `guildhall` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    guildhall_server::run()
+}

@@ -24,6 +24,7 @@ pub(crate) struct Guard {
     /// `None`: no authentication is configured, everyone is [`Guard::anonymous`].
     tokens: ArcSwapOption<Tokens>,
     anonymous: Arc<Principal>,
+    nobody: Arc<Principal>,
     /// Whether anonymous calls must name this machine, so that no web page reaches the API through a browser.
     local_only: bool,
 }
@@ -33,12 +34,18 @@ impl Guard {
     pub(crate) fn new(tokens: Option<Tokens>, local_only: bool) -> Self {
         let grants = [Grant { verb: Verb::Admin, namespace: None }];
         let anonymous = Arc::new(Principal { name: "anonymous".into(), grants: grants.into() });
-        Self { tokens: ArcSwapOption::new(tokens.map(Arc::new)), anonymous, local_only }
+        let nobody = Arc::new(Principal { name: "nobody".into(), grants: Arc::default() });
+        Self { tokens: ArcSwapOption::new(tokens.map(Arc::new)), anonymous, nobody, local_only }
     }
 
     /// Takes over a token file that was read again.
     pub(crate) fn replace(&self, tokens: Tokens) {
         self.tokens.store(Some(Arc::new(tokens)));
+    }
+
+    /// Who asks for what is answered to everyone.
+    pub(crate) fn nobody(&self) -> Arc<Principal> {
+        self.nobody.clone()
     }
 
     /// Who sends these headers.

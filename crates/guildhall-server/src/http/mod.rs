@@ -1,10 +1,34 @@
 //! The native API over HTTP: one file per resource, around one hand-written service.
 //!
-//! [`service`] is the chain every request takes: request id → who asks → [`routes`] → handler → answer or
+//! [`service`] is the chain every request takes: request id → [`routes`] → who asks → [`dispatch`] → answer or
 //! [`problem`]. Handlers translate between the wire and the control handles; they decide nothing themselves.
 
 mod accept;
 mod answer;
-mod body;
+mod answers;
+mod api;
+pub(crate) mod body;
+mod call;
+mod discovery;
+mod dispatch;
+mod documents;
+mod locks;
+mod metrics;
+pub(crate) mod openapi;
+mod pages;
+mod params;
+mod platform;
+mod problem;
 mod query;
+mod reading;
+mod registry;
 mod routes;
+mod service;
+mod snapshot;
+mod split;
+mod watch;
+
+pub(crate) use answer::Answer;
+pub(crate) use api::{Api, ApiOptions};
+pub(crate) use platform::status_of;
+pub(crate) use service::Later;

@@ -49,9 +49,9 @@ impl Query {
         self.pairs.iter().filter(move |(k, _)| k == key).map(|(_, value)| value.as_str())
     }
 
-    /// Every `(rest, value)` of keys that begin with `prefix`.
-    pub(crate) fn below<'a>(&'a self, prefix: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.pairs.iter().filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?, value.as_str())))
+    /// Every parameter with its value, in order.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// The value of `key` as a `T`; the error of `T` tells what would be right.
@@ -102,7 +102,7 @@ mod tests {
         let error = query.only(&["healthy", "tag", "metadata."]).unwrap_err();
         assert_eq!(error.detail, "unknown query parameter \"healty\"; did you mean \"healthy\"?");
         assert_eq!(query.all("tag").collect::<Vec<_>>(), ["a", "b+c"]);
-        assert_eq!(query.below("metadata.").collect::<Vec<_>>(), [("rack", "r 1")]);
+        assert_eq!(query.pairs().last(), Some(("metadata.rack", "r 1")));
     }
 
     #[test]

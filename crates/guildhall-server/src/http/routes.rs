@@ -60,6 +60,32 @@ pub(crate) enum Resource {
     ErrorPage,
 }
 
+const KINDS: usize = Kind::ALL.len();
+
+/// The resources that are not of one kind; those that are asked for most come first.
+const OTHERS: [Resource; 20] = [
+    Resource::Instances,
+    Resource::Heartbeat,
+    Resource::Watch,
+    Resource::Versions,
+    Resource::Check,
+    Resource::Maintenance,
+    Resource::Timeline,
+    Resource::LockAcquire,
+    Resource::LockRenew,
+    Resource::LockRelease,
+    Resource::Graph,
+    Resource::Impact,
+    Resource::Stats,
+    Resource::Status,
+    Resource::Snapshot,
+    Resource::Live,
+    Resource::Ready,
+    Resource::Metrics,
+    Resource::OpenApi,
+    Resource::ErrorPage,
+];
+
 /// What is done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Method {
@@ -133,6 +159,32 @@ pub(crate) struct Target {
 }
 
 impl Resource {
+    /// Every resource, each at its [`Resource::slot`].
+    pub(crate) const ALL: [Self; 2 * KINDS + OTHERS.len()] = {
+        let mut all = [Self::Live; 2 * KINDS + OTHERS.len()];
+        let mut at = 0;
+        while at < KINDS {
+            all[at] = Self::Collection(Kind::ALL[at]);
+            all[KINDS + at] = Self::Document(Kind::ALL[at]);
+            at += 1;
+        }
+        let mut at = 0;
+        while at < OTHERS.len() {
+            all[2 * KINDS + at] = OTHERS[at];
+            at += 1;
+        }
+        all
+    };
+
+    /// Its place in [`Resource::ALL`].
+    pub(crate) fn slot(self) -> usize {
+        match self {
+            Self::Collection(kind) => kind as usize,
+            Self::Document(kind) => KINDS + kind as usize,
+            other => 2 * KINDS + OTHERS.iter().position(|one| *one == other).unwrap_or_default(),
+        }
+    }
+
     /// The methods it takes.
     pub(crate) fn methods(self) -> &'static [Method] {
         use Method::{Delete, Get, Post, Put};
@@ -313,6 +365,13 @@ mod tests {
         check(http::Method::PUT, "/api/v1/services/a/instances/i/checks/db%2Bx", "Check default \"a/i\" \"db+x\"");
         check(http::Method::POST, "/api/v1/locks/l/acquire", "LockAcquire default \"l\" \"\"");
         check(get(), "/healthz", "Live - \"\" \"\"");
+    }
+
+    #[test]
+    fn every_resource_has_its_slot() {
+        for (at, resource) in Resource::ALL.into_iter().enumerate() {
+            assert_eq!(resource.slot(), at, "{resource:?}");
+        }
     }
 
     #[test]

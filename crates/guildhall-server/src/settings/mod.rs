@@ -17,7 +17,8 @@ pub use error::{Finding, SettingsError, Source};
 use field::{Field, Section};
 pub(crate) use load::{Flag, Layers};
 pub(crate) use reference::{reference, show};
-pub use sections::{Api, Auth, Gateway, Log, Server};
+pub use sections::{Api, Audit, Auth, Checks, Gateway, Log, Server, Store, Watch};
+pub(crate) use validate::findings as validate;
 use value::Given;
 pub use value::{LogFormat, Role, Secret, Size};
 
@@ -32,6 +33,14 @@ pub struct Settings {
     pub auth: Auth,
     /// What is written to stderr.
     pub log: Log,
+    /// Who wrote what.
+    pub audit: Audit,
+    /// The control store.
+    pub store: Store,
+    /// Watches and long polls.
+    pub watch: Watch,
+    /// The checking of instances.
+    pub checks: Checks,
     /// The gateway.
     pub gateway: Gateway,
 }
@@ -39,7 +48,17 @@ pub struct Settings {
 /// Calls `$call` for every section in order.
 macro_rules! sections {
     ($call:ident) => {
-        $call!(server: Server, api: Api, auth: Auth, log: Log, gateway: Gateway)
+        $call!(
+            server: Server,
+            api: Api,
+            auth: Auth,
+            log: Log,
+            audit: Audit,
+            store: Store,
+            watch: Watch,
+            checks: Checks,
+            gateway: Gateway
+        )
     };
 }
 

@@ -78,6 +78,58 @@ section! {
         format: LogFormat = LogFormat::Text, "\"json\"", flag "--log-format";
         /// Whether each API request is written, too.
         access: bool = false, "true";
+        /// Whether audit records are written here, too; `audit.file` keeps them in any case.
+        audit: bool = false, "true";
+    }
+}
+
+section! {
+    /// Who wrote what: one record for each write, as a line of JSON.
+    Audit = "audit" {
+        /// Whether records are kept in `audit.jsonl` in the data directory.
+        file: bool = true, "false";
+        /// The size at which the file is renamed and a new one begun.
+        rotate_at: Size = Size(64 << 20), "\"1GiB\"";
+        /// How many renamed files are kept.
+        keep: u32 = 4, "30";
+    }
+}
+
+section! {
+    /// The control store.
+    Store = "store" {
+        /// The most revisions that are kept for watchers who resume.
+        history_revisions: usize = 100_000, "1000000";
+        /// The most memory that those revisions take.
+        history_bytes: Size = Size(32 << 20), "\"256MiB\"";
+        /// How long revisions are kept for watchers who resume.
+        history_age: Period = Period::secs(3600), "\"24h\"";
+        /// The size of one file of the log.
+        segment_size: Size = Size(64 << 20), "\"16MiB\"";
+        /// A checkpoint is written after so much log; it bounds what a start has to read.
+        checkpoint_after: Size = Size(64 << 20), "\"256MiB\"";
+    }
+}
+
+section! {
+    /// Watches and long polls.
+    Watch = "watch" {
+        /// How many events may wait for one watcher; one more and it starts over from the current state.
+        queue: usize = 1024, "4096";
+        /// How many past changes are kept in memory for watchers that were briefly away.
+        history: usize = 8192, "65536";
+        /// The most watches and long polls at a time.
+        watchers: usize = 200_000, "10000";
+    }
+}
+
+section! {
+    /// The checking of instances.
+    Checks = "checks" {
+        /// How many active checks run at once.
+        concurrency: usize = 512, "64";
+        /// Whether checks may reach link-local addresses, where clouds keep their metadata services.
+        allow_link_local: bool = false, "true";
     }
 }
 

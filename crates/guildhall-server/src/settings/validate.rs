@@ -5,16 +5,19 @@ use guildhall_core::document::Period;
 use super::{Finding, Loaded, Role, Settings, Source};
 
 /// Everything wrong with settings that parse.
-pub(super) fn findings(loaded: &Loaded) -> Vec<Finding> {
+pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     let settings = &loaded.settings;
-    let rules: [(&str, Option<String>); 9] = [
+    let rules: [(&str, Option<String>); 12] = [
         ("server.roles", roles(settings)),
         ("server.control", control(settings)),
         ("api.listen", exposed(settings)),
         ("api.tls_key", tls_pair(settings)),
         ("api.max_body", body(settings)),
         ("api.max_connections", at_least_one(settings.api.max_connections)),
-        ("api.watch_keepalive", at_least(settings.api.watch_keepalive, Period::millis(100))),
+        ("api.watch_keepalive", keepalive(settings.api.watch_keepalive)),
+        ("store.segment_size", segment(settings)),
+        ("watch.queue", at_least_one(settings.watch.queue)),
+        ("checks.concurrency", at_least_one(settings.checks.concurrency)),
         ("api.tls_reload", at_least(settings.api.tls_reload, Period::millis(10))),
         ("auth.reload", at_least(settings.auth.reload, Period::millis(10))),
     ];
@@ -71,6 +74,16 @@ fn tls_pair(settings: &Settings) -> Option<String> {
 fn body(settings: &Settings) -> Option<String> {
     let max = settings.api.max_body.0;
     (!(1024..=64 << 20).contains(&max)).then(|| "from 1KiB to 64MiB".to_owned())
+}
+
+/// Clients take a watch for dead after three times the usual silence.
+fn keepalive(given: Period) -> Option<String> {
+    let allowed = Period::millis(100)..=Period(2 * guildhall_api::wire::sse::KEEP_ALIVE);
+    (!allowed.contains(&given)).then(|| format!("from {} to {}", allowed.start(), allowed.end()))
+}
+
+fn segment(settings: &Settings) -> Option<String> {
+    (settings.store.segment_size.0 < 1 << 20).then(|| "at least 1MiB".to_owned())
 }
 
 fn at_least_one(number: usize) -> Option<String> {

@@ -303,8 +303,6 @@ words! {
     Role {
         /// Keeps the documents and answers the API.
         Control = "control",
-        /// Carries traffic.
-        Gateway = "gateway",
     }
 }
 
@@ -336,7 +334,7 @@ mod tests {
 
     #[test]
     fn an_unknown_role_names_those_that_exist() {
-        assert_eq!(Role::from_text("bus"), Err("\"bus\" does not exist; there are: control, gateway".to_owned()));
+        assert_eq!(Role::from_text("bus"), Err("\"bus\" does not exist; there are: control".to_owned()));
     }
 
     #[test]

@@ -1,0 +1,80 @@
+//! The command line: one file per command.
+//!
+//! A command gets a [`Context`] (the server, the namespace, how to print) and answers with nothing or a [`Failure`],
+//! which says what happened, why, and the next move, and carries the exit code. Tables are for people, `-o json|yaml`
+//! for programs. Nothing here knows more of the platform than its API, apart from `server`, `settings` and `demo`.
+
+mod context;
+mod exit;
+mod failure;
+mod output;
+mod server;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use context::{Connection, Context};
+pub(crate) use exit::Exit;
+pub(crate) use failure::Failure;
+
+/// What every page of help ends with.
+const EXAMPLES: &str = "\
+Examples:
+  guildhall demo                                   see everything at work, on this machine
+  guildhall server --data-dir ./data               run a platform
+  guildhall apply -f shop.yaml                     define services, routes, …
+  guildhall register --service web --port 8000 -- python3 -m http.server 8000
+  guildhall instances web                          where is it, and is it well?
+  guildhall graph                                  who depends on whom?
+
+The server is --server or GUILDHALL_SERVER, http://127.0.0.1:7420 if neither is given.
+`guildhall help exit-codes` lists what the exit codes mean.";
+
+/// Governs a fleet of services: registry, discovery, routes and locks from one binary.
+#[derive(Debug, Parser)]
+#[command(name = "guildhall", version, about, after_help = EXAMPLES, max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Server(server::Server),
+    Settings(settings::Settings),
+    #[command(hide = true)]
+    ExitCodes(exit::ExitCodes),
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            // Nothing can be done when not even this can be written.
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    match dispatch(cli) {
+        Ok(()) => Exit::Ok.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit_code()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let Cli { connection, command } = cli;
+    match command {
+        Command::Server(server) => server.run(),
+        Command::Settings(settings) => settings.run(),
+        Command::ExitCodes(codes) => codes.run(),
+    }
+}

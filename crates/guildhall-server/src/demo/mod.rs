@@ -1,0 +1,1 @@
+//! The demo. BEING WRITTEN BY ANOTHER COLLEAGUE (helper "demo", who also writes examples/shop): leave this folder and examples/shop alone; the command line only needs `demo::Arguments` (clap Args) and `demo::run(Arguments) -> anyhow::Result<ExitCode>`.

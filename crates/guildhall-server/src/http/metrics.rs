@@ -1,0 +1,121 @@
+//! `GET /metrics`: what this node counts about itself, as OpenMetrics text.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use guildhall_api::wire::{Code, Problem};
+use guildhall_core::access::{Verb, authorize};
+use http::StatusCode;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
+    registry::{Registry, Unit},
+};
+
+use super::{
+    Api,
+    answer::{self, Answer},
+    call::Call,
+    problem,
+    routes::{Method, Resource},
+};
+
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+const METHODS: usize = Method::ALL.len();
+
+/// Requests by resource, method and class of status: one atomic each, so that counting costs next to nothing.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    requests: Box<[AtomicU64]>,
+    /// Requests that found no resource, by class.
+    strays: [AtomicU64; CLASSES.len()],
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let cells = Resource::ALL.len() * METHODS * CLASSES.len();
+        Self { requests: std::iter::repeat_with(AtomicU64::default).take(cells).collect(), strays: Default::default() }
+    }
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Labels {
+    resource: &'static str,
+    method: &'static str,
+    status: &'static str,
+}
+
+impl Metrics {
+    /// Counts an answered request; `None` is one that found no resource.
+    pub(crate) fn count(&self, target: Option<(Resource, Method)>, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100).clamp(2, 5) - 2;
+        let cell = match target {
+            Some((resource, method)) => self.requests.get((resource.slot() * METHODS + method as usize) * CLASSES.len() + class),
+            None => self.strays.get(class),
+        };
+        if let Some(cell) = cell {
+            cell.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn family(&self) -> Family<Labels, Counter> {
+        let family = Family::<Labels, Counter>::default();
+        let mut add = |resource, method, class: usize, count: &AtomicU64| {
+            let count = count.load(Ordering::Relaxed);
+            if count > 0 {
+                let labels = Labels { resource, method, status: CLASSES[class] };
+                family.get_or_create(&labels).inc_by(count);
+            }
+        };
+        for (at, count) in self.requests.iter().enumerate() {
+            let (rest, class) = (at / CLASSES.len(), at % CLASSES.len());
+            let resource = Resource::ALL[rest / METHODS];
+            add(resource.word(), Method::ALL[rest % METHODS].word(), class, count);
+        }
+        for (class, count) in self.strays.iter().enumerate() {
+            add("none", "none", class, count);
+        }
+        family
+    }
+}
+
+/// `GET /metrics`
+pub(crate) fn read(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    authorize(&call.caller, Verb::Read, None, None, None).map_err(|denied| problem::of(denied.into()))?;
+    let mut registry = Registry::with_prefix("guildhall");
+    let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+    registry.register("build", "What runs", build);
+    registry.register("api_requests", "Requests answered", api.metrics.family());
+    let mut gauge = |name: &str, help: &str, value: usize| {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        registry.register(name, help, gauge);
+    };
+    gauge("api_connections", "Connections of the API now", api.open_connections());
+    gauge("api_kept_answer_bytes", "Serialised discovery answers kept", usize::try_from(api.answers.bytes()).unwrap_or(usize::MAX));
+    if let Ok(control) = api.control() {
+        let status = control.status();
+        gauge("documents", "Documents there are", status.documents);
+        gauge("watchers", "Subscriptions and long polls now", status.watches.watchers);
+        gauge("watch_history", "Past changes kept for watchers that resume", status.watches.history);
+        gauge("store_entries", "Entries of the control store", status.store.entries);
+        gauge("store_read_only", "1 while the store takes no writes", usize::from(status.store.read_only.is_some()));
+        gauge("store_revision", "The store's revision", usize::try_from(status.index.revision).unwrap_or(usize::MAX));
+        let mut counter = |name: &str, help: &str, value: u64| {
+            let counter = Counter::<u64>::default();
+            counter.inc_by(value);
+            registry.register(name, help, counter);
+        };
+        counter("watch_wakeups", "How often a watcher was woken", status.watches.wakeups);
+        counter("watch_resyncs", "How often a watcher had to start over", status.watches.resyncs);
+        counter("audit_lost", "Audit records that could not be kept", status.audit_lost);
+    }
+    if let Some(bytes) = crate::node::resident_bytes() {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        registry.register_with_unit("process_resident_memory", "Memory of the process", Unit::Bytes, gauge);
+    }
+    let mut text = String::new();
+    encode(&mut text, &registry).map_err(|_| Problem::new(Code::Internal, "the metrics could not be written"))?;
+    Ok(answer::text(CONTENT_TYPE, text))
+}

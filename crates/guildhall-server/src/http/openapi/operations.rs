@@ -1,0 +1,209 @@
+//! The table of operations: what can be called, in which words it is described, what it takes and answers.
+
+use guildhall_core::document::Kind;
+
+use crate::http::routes::{Method, Resource};
+
+/// What a successful call answers.
+#[derive(Clone, Copy)]
+pub(super) enum Answers {
+    /// A document of this schema.
+    Document(&'static str),
+    /// The document that was written.
+    Written(&'static str),
+    /// JSON of this schema.
+    Json(&'static str),
+    /// 204.
+    Nothing,
+    /// Bytes of this content type.
+    Other(&'static str),
+}
+
+/// One operation.
+pub(super) struct Operation {
+    pub(super) resource: Resource,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) id: String,
+    pub(super) tag: &'static str,
+    pub(super) summary: String,
+    pub(super) description: Option<&'static str>,
+    /// The schema of the body.
+    pub(super) body: Option<&'static str>,
+    pub(super) answers: Answers,
+}
+
+const NS: &str = "/api/v1/namespaces/{namespace}";
+
+/// Every operation.
+pub(super) fn all() -> impl Iterator<Item = Operation> {
+    Kind::ALL.iter().copied().flat_map(of_kind).chain(registry()).chain(locks()).chain(platform())
+}
+
+/// The schemas of a kind's document and its list, and how a sentence names one.
+fn words(kind: Kind) -> (&'static str, &'static str, &'static str) {
+    match kind {
+        Kind::Service => ("Service", "ServiceList", "service"),
+        Kind::ServiceVersion => ("ServiceVersion", "ServiceVersionList", "version of a service"),
+        Kind::Instance => ("Instance", "InstanceList", "instance"),
+        Kind::Lock => ("Lock", "LockList", "lock"),
+        Kind::Gateway => ("Gateway", "GatewayList", "gateway"),
+        Kind::HttpRoute => ("HTTPRoute", "HTTPRouteList", "HTTP route"),
+    }
+}
+
+/// Where one document of a kind lives.
+fn document_path(kind: Kind) -> String {
+    match kind {
+        Kind::Instance => format!("{NS}/services/{{service}}/instances/{{id}}"),
+        Kind::ServiceVersion => format!("{NS}/services/{{service}}/versions/{{version}}"),
+        Kind::Service => format!("{NS}/services/{{service}}"),
+        _ => format!("{NS}/{}/{{name}}", kind.plural()),
+    }
+}
+
+fn of_kind(kind: Kind) -> impl Iterator<Item = Operation> {
+    let (schema, list, word) = words(kind);
+    let collection = format!("{NS}/{}", kind.plural());
+    let document = document_path(kind);
+    let body = match kind {
+        Kind::Service => "ServiceWithVersion",
+        _ => schema,
+    };
+    let operation = |resource, method, path: &String, verb: &str, summary, body, answers| Operation {
+        resource,
+        method,
+        path: path.clone(),
+        id: format!("{verb}{schema}"),
+        tag: "documents",
+        summary,
+        description: None,
+        body,
+        answers,
+    };
+    let (all, one) = (Resource::Collection(kind), Resource::Document(kind));
+    let mut put =
+        operation(one, Method::Put, &document, "put", format!("Writes a {word}."), Some(body), Answers::Written(schema));
+    put.description = match kind {
+        Kind::Service => Some(
+            "With `version`, `api`, `contract` or `dependencies` in the spec, the ServiceVersion of that name is \
+             written in the same transaction.",
+        ),
+        Kind::Instance => Some("Registers the instance, or says again what it is. A service that nobody defined is created."),
+        _ => None,
+    };
+    [
+        operation(all, Method::Get, &collection, "list", format!("Lists every {word}."), None, Answers::Json(list)),
+        operation(
+            all,
+            Method::Post,
+            &collection,
+            "create",
+            format!("Writes a {word} under a name that the server makes up, unless the document has one."),
+            Some(body),
+            Answers::Written(schema),
+        ),
+        operation(one, Method::Get, &document, "get", format!("Reads a {word}."), None, Answers::Document(schema)),
+        put,
+        operation(one, Method::Delete, &document, "delete", format!("Deletes a {word}."), None, Answers::Nothing),
+    ]
+    .into_iter()
+}
+
+struct Row {
+    resource: Resource,
+    method: Method,
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    description: Option<&'static str>,
+    body: Option<&'static str>,
+    answers: Answers,
+}
+
+fn rows(tag: &'static str, base: &'static str, rows: Vec<Row>) -> impl Iterator<Item = Operation> {
+    rows.into_iter().map(move |row| Operation {
+        resource: row.resource,
+        method: row.method,
+        path: format!("{base}{}", row.path),
+        id: row.id.to_owned(),
+        tag,
+        summary: row.summary.to_owned(),
+        description: row.description,
+        body: row.body,
+        answers: row.answers,
+    })
+}
+
+fn row(
+    (method, resource): (Method, Resource),
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    body: Option<&'static str>,
+    answers: Answers,
+) -> Row {
+    Row { resource, method, path, id, summary, description: None, body, answers }
+}
+
+impl Row {
+    fn more(self, description: &'static str) -> Self {
+        Self { description: Some(description), ..self }
+    }
+}
+
+fn registry() -> impl Iterator<Item = Operation> {
+    use Method::{Get, Post, Put};
+    use Resource as R;
+    let instances = "/services/{service}/instances";
+    let all = vec![
+        row((Get, R::Instances), instances, "discover", "Says whom to call: the instances that the query selects.", None, Answers::Json("Discovery"))
+            .more("When at most the service's `protectionThreshold` is healthy, all are given, and `protected` is true."),
+        row((Post, R::Instances), instances, "register", "Registers an instance under an id that the server makes up.", Some("Instance"), Answers::Written("Instance")),
+        row((Put, R::Heartbeat), "/services/{service}/instances/{id}/heartbeat", "heartbeat", "Says that an instance is alive: passes all its ttl checks.", None, Answers::Json("Heartbeat"))
+            .more("404 means: register again."),
+        row((Put, R::Check), "/services/{service}/instances/{id}/checks/{check}", "reportCheck", "Reports the result of a check.", Some("CheckReport"), Answers::Nothing),
+        row((Put, R::Maintenance), "/services/{service}/instances/{id}/maintenance", "setMaintenance", "Takes an instance out of traffic, or lets it back.", Some("MaintenanceRequest"), Answers::Nothing),
+        row((Get, R::Timeline), "/services/{service}/instances/{id}/timeline", "getTimeline", "Says when and why an instance changed its health: the last 100 transitions.", None, Answers::Json("Timeline")),
+        row((Get, R::Versions), "/services/{service}/versions", "listVersions", "Lists a service's versions.", None, Answers::Json("ServiceVersionList")),
+        row((Get, R::Graph), "/graph", "getGraph", "Who depends on whom, as the versions declare it.", None, Answers::Json("Graph")),
+        row((Get, R::Impact), "/graph/impact/{service}", "getImpact", "Who is hurt when a service is gone.", None, Answers::Json("Impact")),
+        row((Get, R::Stats), "/stats", "getStatistics", "The registry in numbers.", None, Answers::Json("Statistics")),
+    ];
+    rows("registry", NS, all)
+}
+
+fn locks() -> impl Iterator<Item = Operation> {
+    use Resource as R;
+    let all = vec![
+        row((Method::Post, R::LockAcquire), "/locks/{name}/acquire", "acquireLock", "Acquires a lock, waiting as long as the body says.", Some("AcquireLock"), Answers::Json("LockHolder"))
+            .more("The token grows with every acquisition: whatever the lock guards refuses smaller ones."),
+        row((Method::Post, R::LockRenew), "/locks/{name}/renew", "renewLock", "Makes an acquisition last for its ttl from here on.", Some("LockToken"), Answers::Json("LockHolder")),
+        row((Method::Post, R::LockRelease), "/locks/{name}/release", "releaseLock", "Lets a lock go.", Some("LockToken"), Answers::Nothing),
+    ];
+    rows("locks", NS, all)
+}
+
+fn platform() -> impl Iterator<Item = Operation> {
+    use Method::{Get, Post};
+    use Resource as R;
+    let watch = vec![
+        row((Get, R::Watch), "/watch", "watch", "Streams many kinds in one order: all there is, then every change.", None, Answers::Other("text/event-stream"))
+            .more(
+                "Server-sent events named `added`, `modified`, `deleted`, `bookmark` and `resync`; `data` is the document. \
+                 An `id` stands on the last event of a revision only. After `resync` everything follows anew, up to the \
+                 next bookmark.",
+            ),
+    ];
+    let others = vec![
+        row((Get, R::Status), "/api/v1/status", "getStatus", "How the platform is.", None, Answers::Json("Status")),
+        row((Get, R::Snapshot), "/api/v1/snapshot", "saveSnapshot", "A snapshot of the control store, while it runs.", None, Answers::Other("application/octet-stream")),
+        row((Post, R::Snapshot), "/api/v1/snapshot", "restoreSnapshot", "Replaces everything by a snapshot. Every watch resynchronises.", Some("Snapshot"), Answers::Json("Restored")),
+        row((Get, R::Live), "/healthz", "getLiveness", "Whether the process works.", None, Answers::Json("Liveness")),
+        row((Get, R::Ready), "/readyz", "getReadiness", "Whether the server takes calls; 503 if not.", None, Answers::Json("Liveness")),
+        row((Get, R::Metrics), "/metrics", "getMetrics", "The server's own metrics.", None, Answers::Other("application/openmetrics-text")),
+        row((Get, R::OpenApi), "/api/openapi.json", "getOpenApi", "This document.", None, Answers::Other("application/json")),
+        row((Get, R::ErrorPage), "/docs/errors/{code}", "getErrorPage", "What a problem's code means and what to do about it.", None, Answers::Other("text/markdown")),
+    ];
+    rows("watch", NS, watch).chain(rows("platform", "", others))
+}

@@ -1,0 +1,51 @@
+//! The query parameters each call takes. Handlers refuse others, and the OpenAPI document lists the same.
+
+use super::routes::{Method, Resource};
+
+/// Waits for a write of one's own to be seen; every read takes it.
+pub(crate) const MIN_INDEX: &str = "minIndex";
+/// The index of an earlier answer: makes a read a long poll.
+pub(crate) const INDEX: &str = "index";
+/// How long a long poll waits.
+pub(crate) const WAIT: &str = "wait";
+/// Makes a list or read an event stream.
+pub(crate) const WATCH: &str = "watch";
+/// Validates and shows the result without writing.
+pub(crate) const DRY_RUN: &str = "dryRun";
+/// Which labels the documents must have.
+pub(crate) const SELECTOR: &str = "labelSelector";
+/// The size of a page.
+pub(crate) const LIMIT: &str = "limit";
+/// Where the page before ended.
+pub(crate) const CONTINUE: &str = "continue";
+/// Which kinds a watch is about.
+pub(crate) const KINDS: &str = "kinds";
+/// Where a watch takes itself up again.
+pub(crate) const FROM: &str = "from";
+/// Which service a watch is about.
+pub(crate) const SERVICE: &str = "service";
+
+/// The parameters of a read that can be a long poll or a watch.
+pub(crate) const READ: &[&str] = &[MIN_INDEX, INDEX, WAIT, WATCH];
+/// The same for a read of several documents at once, which has no stream of its own.
+const POLL: &[&str] = &[MIN_INDEX, INDEX, WAIT];
+const LIST: &[&str] = &[SELECTOR, LIMIT, CONTINUE, MIN_INDEX, INDEX, WAIT, WATCH];
+/// The filters of discovery; `metadata.` stands for `metadata.KEY`.
+const DISCOVERY: &[&str] =
+    &["healthy", "tag", "zone", "region", "version", "metadata.", "near", MIN_INDEX, INDEX, WAIT, WATCH];
+
+/// The parameters that `method` on `resource` takes.
+pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static str] {
+    match (resource, method) {
+        (Resource::Collection(_) | Resource::Versions, Method::Get) => LIST,
+        (Resource::Instances, Method::Get) => DISCOVERY,
+        (Resource::Collection(_) | Resource::Instances, Method::Post) => &[DRY_RUN],
+        (Resource::Document(_), Method::Get) => READ,
+        (Resource::Document(_), Method::Put | Method::Delete) => &[DRY_RUN],
+        (Resource::Graph | Resource::Impact | Resource::Stats, Method::Get) => POLL,
+        (Resource::Watch, Method::Get) => &[KINDS, FROM, SERVICE, SELECTOR, MIN_INDEX],
+        (Resource::Timeline | Resource::Status | Resource::Snapshot, Method::Get) => &[MIN_INDEX],
+        _ => &[],
+    }
+}
+

@@ -1,0 +1,203 @@
+//! Event streams: what a subscription tells, as server-sent events.
+
+use std::{
+    collections::HashSet,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use guildhall_api::wire::{Code, DeletedDocument, EventKind, Problem, Resync, header as names, sse};
+use guildhall_control::{
+    Control,
+    watch::{Event, EventKind as Told, Kinds, Scope, Subscription},
+};
+use guildhall_core::{
+    document::{Document, Index, Kind, nearest},
+    registry::Query as Filter,
+};
+use http::{HeaderValue, header};
+use tokio::time::Sleep;
+
+use super::{
+    Api,
+    answer::{self, Answer},
+    body::AnswerBody,
+    call::Call,
+    params, problem, reading,
+};
+
+/// Events are gathered up to so many bytes before they are handed to the connection.
+const PIECE: usize = 16 * 1024;
+
+/// `GET …/watch`
+pub(crate) async fn many(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let control = api.control()?;
+    reading::settle(&control, call).await?;
+    let mut kinds = Vec::new();
+    for words in call.query.all(params::KINDS) {
+        for word in words.split(',').filter(|word| !word.is_empty()) {
+            kinds.push(Kind::parse(word).ok_or_else(|| unknown_kind(word))?);
+        }
+    }
+    let kinds = if kinds.is_empty() { Kinds::ALL } else { Kinds::of(&kinds) };
+    let mut scope = Scope::kinds(kinds);
+    scope.namespace = call.target.scope.one().cloned();
+    scope.service = call.query.get(params::SERVICE).map(Into::into);
+    scope.selector = call.query.parsed(params::SELECTOR)?.unwrap_or_default();
+    open(api, &control, call, scope, resume(call, params::FROM)?, None).await
+}
+
+fn unknown_kind(word: &str) -> Problem {
+    let plurals = || Kind::ALL.iter().map(|kind| kind.plural());
+    let hint = match nearest(word, plurals()) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => format!("known are: {}", plurals().collect::<Vec<_>>().join(", ")),
+    };
+    Problem::new(Code::BadRequest, format!("query parameter kinds: unknown kind {word:?}; {hint}"))
+}
+
+/// Where the stream is to be taken up: `Last-Event-ID`, which browsers send by themselves, or the parameter.
+pub(crate) fn resume(call: &Call, parameter: &str) -> Result<Option<Index>, Problem> {
+    let last = call.headers.get(names::LAST_EVENT_ID).and_then(|value| value.to_str().ok());
+    match last.filter(|last| !last.is_empty()) {
+        None => call.query.index(parameter),
+        Some(last) => last
+            .parse()
+            .map(Some)
+            .map_err(|error| Problem::new(Code::BadRequest, format!("Last-Event-ID: {error}"))),
+    }
+}
+
+/// Answers with the stream of `scope`; `filter` narrows instances further.
+pub(crate) async fn open(
+    api: &Api,
+    control: &Control,
+    call: &Call,
+    scope: Scope,
+    from: Option<Index>,
+    filter: Option<Filter>,
+) -> Result<Answer, Problem> {
+    let subscription = control.watch(&call.caller, scope, from).await.map_err(problem::of)?;
+    let filter = filter.map(|query| Box::new(Narrow { query, present: HashSet::new(), resumed: from.is_some() }));
+    let keepalive = api.options.keepalive;
+    let events = Events { subscription, filter, keepalive, timer: Box::pin(tokio::time::sleep(keepalive)) };
+    let mut answer = http::Response::new(AnswerBody::stream(Box::pin(events)));
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(sse::EVENT_STREAM));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer::set_index(&mut answer, control.state().index);
+    Ok(answer)
+}
+
+/// A subscription as pieces of an event stream. An idle one holds no buffer.
+struct Events {
+    subscription: Subscription,
+    filter: Option<Box<Narrow>>,
+    keepalive: Duration,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Stream for Events {
+    type Item = std::io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut piece = Vec::new();
+        let mut ended = false;
+        while piece.len() < PIECE {
+            match self.subscription.poll_next(cx) {
+                Poll::Ready(Some(event)) => self.write(&event, &mut piece),
+                Poll::Ready(None) => {
+                    ended = true;
+                    break;
+                }
+                Poll::Pending => break,
+            }
+        }
+        if piece.is_empty() && !ended && self.timer.as_mut().poll(cx).is_ready() {
+            match self.subscription.bookmark() {
+                Some(bookmark) => self.write(&bookmark, &mut piece),
+                None => piece.extend_from_slice(sse::COMMENT),
+            }
+        }
+        if !piece.is_empty() {
+            let next = self.timer.deadline().max(deadline(self.keepalive));
+            self.timer.as_mut().reset(next);
+            // The new deadline must be known to the timer before this stream is polled again.
+            let _ = self.timer.as_mut().poll(cx);
+            return Poll::Ready(Some(Ok(piece.into())));
+        }
+        if ended { Poll::Ready(None) } else { Poll::Pending }
+    }
+}
+
+fn deadline(after: Duration) -> tokio::time::Instant {
+    tokio::time::Instant::from_std(crate::clock::now()) + after
+}
+
+impl Events {
+    fn write(&mut self, event: &Event, piece: &mut Vec<u8>) {
+        let mut kind = match event.kind() {
+            Told::Added => EventKind::Added,
+            Told::Modified => EventKind::Modified,
+            Told::Deleted => EventKind::Deleted,
+            Told::Bookmark => EventKind::Bookmark,
+            Told::Resync => EventKind::Resync,
+        };
+        if let Some(narrow) = &mut self.filter {
+            match narrow.told(kind, event.document()) {
+                Some(told) => kind = told,
+                // What it completes is still complete: a bookmark carries the position on.
+                None if event.index().is_some() => kind = EventKind::Bookmark,
+                None => return,
+            }
+        }
+        let data = match kind {
+            EventKind::Added | EventKind::Modified => event.data(),
+            EventKind::Deleted => match event.document() {
+                Some(document) => serde_json::to_vec(&DeletedDocument::from(document)).map(Bytes::from),
+                None => return,
+            },
+            EventKind::Bookmark => Ok(Bytes::from_static(b"{}")),
+            EventKind::Resync => {
+                let reason = "history".to_owned();
+                serde_json::to_vec(&Resync { reason }).map(Bytes::from)
+            }
+        };
+        match data {
+            Ok(data) => kind.encode(event.index(), &data, piece),
+            Err(error) => tracing::error!(%error, "an event does not serialise"),
+        }
+    }
+}
+
+/// Lets only those instances through that a discovery's filters select: who leaves them is deleted.
+struct Narrow {
+    query: Filter,
+    /// The instances that were let through.
+    present: HashSet<String>,
+    /// Whether the reader knows more than `present`: what it has of before is not known here.
+    resumed: bool,
+}
+
+impl Narrow {
+    fn told(&mut self, kind: EventKind, document: Option<&Document>) -> Option<EventKind> {
+        if kind == EventKind::Resync {
+            self.present.clear();
+            self.resumed = false;
+        }
+        let Some(Document::Instance(instance)) = document else { return Some(kind) };
+        let used = || instance.status.as_ref().is_some_and(|status| status.health.is_used());
+        let selected = kind != EventKind::Deleted && self.query.matches(&instance.spec) && (!self.query.healthy || used());
+        let name = &instance.metadata.name;
+        if selected {
+            let new = self.present.insert(name.clone());
+            return Some(if new { EventKind::Added } else { EventKind::Modified });
+        }
+        let known = self.present.remove(name);
+        (known || self.resumed).then_some(EventKind::Deleted)
+    }
+}

@@ -1,0 +1,47 @@
+//! Why a platform did not start.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use super::PlaneError;
+use crate::{auth::TokenFileError, settings::SettingsError, tls::CertificateError};
+
+/// Why a platform did not start; what had been started is stopped again.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The data directory cannot be used.
+    #[error("cannot use the data directory {path}: {cause}; choose another with --data-dir, or correct its permissions")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// An address is taken, or not this machine's.
+    #[error("cannot listen on {address} ({setting}): {cause}; end what listens there, or choose another address, port 0 for any")]
+    Listen {
+        /// The setting that gives the address.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The token file cannot be used.
+    #[error(transparent)]
+    Tokens(#[from] TokenFileError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// TLS cannot be set up.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The control role did not start.
+    #[error(transparent)]
+    Plane(#[from] PlaneError),
+    /// The client of the control nodes cannot be made.
+    #[error("server.control cannot be used: {0}")]
+    Client(#[from] guildhall_api::client::OptionsError),
+}
