@@ -218,6 +218,11 @@ fn what_an_instance_may_not_say_is_pointed_at() {
 fn a_wrong_status_says_what_would_be_right() {
     let spec = json!({"host": "h", "port": 1, "checks": [{"expectedStatus": [true]}]});
     let body = Body::parse(&json!({"spec": spec}).to_string()).unwrap();
-    let problems = body.into_document(Kind::Instance, None, Some("users/u1")).unwrap_err();
-    assert!(problems.to_string().contains("an HTTP status such as 200"), "{problems}");
+    let problems = body
+        .into_document(Kind::Instance, None, Some("users/u1"))
+        .unwrap_err();
+    assert!(
+        problems.to_string().contains("an HTTP status such as 200"),
+        "{problems}"
+    );
 }
