@@ -280,7 +280,7 @@ fn broken(seeds: std::ops::Range<u64>, mutant: Option<Mutant>) -> Vec<String> {
 fn nothing_acknowledged_is_lost_and_nothing_refused_comes_back() {
     // More, by hand: GUILDHALL_POWER_LOSS_RUNS=200000 cargo test --release -p guildhall-log power_loss
     let runs =
-        std::env::var("GUILDHALL_POWER_LOSS_RUNS").map_or(4000, |runs| runs.parse().unwrap());
+        std::env::var("GUILDHALL_POWER_LOSS_RUNS").map_or(2000, |runs| runs.parse().unwrap());
     let broken = broken(0..runs, None);
     assert!(
         broken.is_empty(),

@@ -194,14 +194,19 @@ fn a_real_disk_is_zeroed_in_the_background_and_recycled() {
         })
         .unwrap();
         assert_eq!(opened.last.get(), last);
-        for _ in 0..60 {
+        // How long the zeroing takes is the disk's affair: written is until a spare was ready in time.
+        let stats = log.view().stats();
+        for group in 0..20_000 {
             append_group(&mut log, 60);
-            let durable = log.view().durable();
-            log.drop_before(Sequence::new(durable.get().saturating_sub(1500)))
+            let durable = log.view().durable().get();
+            log.drop_before(Sequence::new(durable.saturating_sub(1500)))
                 .unwrap();
+            if group > 60 && stats.snapshot().recycled > 1 {
+                break;
+            }
         }
         last = log.view().durable().get();
-        assert!(log.view().stats().snapshot().recycled > 0);
+        assert!(stats.snapshot().recycled > 1);
         log.close().unwrap();
     }
 }

@@ -14,7 +14,7 @@ use super::{
 #[derive(Clone)]
 enum Change {
     Create(String, u64),
-    Rename(String, String),
+    Rename(String, String, u64),
     Remove(String),
 }
 
@@ -72,9 +72,10 @@ impl Machine {
 
     pub(super) fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
         self.change()?;
-        rename(&mut self.names, from, to)?;
+        let inode = self.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        self.names.insert(to.to_owned(), inode);
         self.changes
-            .push(Change::Rename(from.to_owned(), to.to_owned()));
+            .push(Change::Rename(from.to_owned(), to.to_owned(), inode));
         Ok(())
     }
 
@@ -224,9 +225,12 @@ impl Machine {
                 Change::Create(name, inode) => {
                     names.insert(name.clone(), *inode);
                 }
-                // Its file may not have survived under the old name: then nothing is left to rename.
-                Change::Rename(from, to) => {
-                    let _ = rename(&mut names, from, to);
+                // A directory entry names a file, not a name: whatever else was lost, the new name is this file's.
+                Change::Rename(from, to, inode) => {
+                    if names.get(from) == Some(inode) {
+                        names.remove(from);
+                    }
+                    names.insert(to.clone(), *inode);
                 }
                 Change::Remove(name) => {
                     names.remove(name);
@@ -271,10 +275,4 @@ impl Machine {
             *space += bytes;
         }
     }
-}
-
-fn rename(names: &mut BTreeMap<String, u64>, from: &str, to: &str) -> io::Result<()> {
-    let inode = names.remove(from).ok_or(io::ErrorKind::NotFound)?;
-    names.insert(to.to_owned(), inode);
-    Ok(())
 }
