@@ -1,1 +1,69 @@
-//! The SDK: what a service author adds to be governed by Guildhall.
+//! The SDK of Guildhall: what a service author adds to be part of a governed fleet.
+//!
+//! The author writes an [`axum::Router`]; [`Service`] does the rest: it registers the service and
+//! keeps it registered, answers `/health` and `/metrics`, gives every request an id, a log line
+//! and metrics, finds other services and calls them, and stops without failing anybody.
+//!
+//! ```no_run
+//! use axum::{Router, extract::State, routing::get};
+//! use guildhall::{Service, ServiceClient};
+//!
+//! async fn order(State(users): State<ServiceClient>) -> Result<String, String> {
+//!     // Goes to a healthy instance of user-service, with this request's id.
+//!     let user = users.get("/users/1").send().await.map_err(|error| error.to_string())?;
+//!     Ok(format!("an order of {}", user.text()))
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), guildhall::ServiceError> {
+//!     guildhall::init_logging();
+//!     let service = Service::new("order-service", "1.0.0").port(3002).depends_on("user-service");
+//!     let users = service.client("user-service");
+//!     let routes = Router::new().route("/orders/example", get(order)).with_state(users);
+//!     service.router(routes).run().await
+//! }
+//! ```
+//!
+//! # While the platform is away
+//!
+//! A service starts, serves and calls others without the platform: it keeps trying to register,
+//! and knows other services from a copy on disk ([`Service::cache_dir`]). When the platform comes
+//! back, also without its data, the service is registered again within a third of its TTL.
+//!
+//! # What is served beside the author's routes
+//!
+//! | path | answers |
+//! |---|---|
+//! | `/health` | every check with its details; 200 or 503 |
+//! | `/health/live` | 200 as long as the process answers |
+//! | `/health/ready` | 200 while requests should be sent here, else 503 |
+//! | `/metrics` | OpenMetrics text |
+
+mod client;
+mod clock;
+mod context;
+mod discovery;
+mod error;
+mod health;
+mod identity;
+mod layers;
+mod logging;
+mod metrics;
+mod parts;
+mod phase;
+mod register;
+mod serve;
+mod service;
+mod task;
+
+pub use client::{Answer, Call, CallError, DEFAULT_TIMEOUT, ServiceClient};
+pub use context::RequestContext;
+pub use error::ServiceError;
+pub use guildhall_api::client::ClientOptions;
+pub use guildhall_core::registry::{Contract, ContractFormat, Dependency, DependencyType};
+pub use health::CheckOutcome;
+pub use logging::init_logging;
+pub use metrics::Metrics;
+pub use phase::Phase;
+pub use register::Registration;
+pub use service::{Running, Service, Stopped};

@@ -1,4 +1,5 @@
 //! The client and the source against a server that does as it is told.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod calls;
 mod fake;

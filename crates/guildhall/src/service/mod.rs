@@ -1,0 +1,305 @@
+//! A service, as its author describes it.
+
+mod advertise;
+mod lifecycle;
+mod running;
+mod settings;
+mod signals;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use axum::Router;
+use guildhall_api::client::ClientOptions;
+use guildhall_core::{
+    document::{Namespace, ServiceName},
+    registry::{Contract, ContractFormat, Dependency, Endpoint},
+};
+pub use running::{Running, Stopped};
+use settings::{Platform, Settings};
+
+use crate::{
+    CheckOutcome, ServiceClient, client::Transport, discovery::Discovery, metrics::Metrics,
+    register::Health,
+};
+
+/// A service: the author's routes, and what makes them a good citizen of a fleet.
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use guildhall::Service;
+///
+/// #[tokio::main]
+/// async fn main() -> Result<(), guildhall::ServiceError> {
+///     guildhall::init_logging();
+///     let routes = Router::new().route("/users", get(|| async { "[]" }));
+///     Service::new("user-service", "1.0.0")
+///         .describe("Keeps the users")
+///         .endpoint("GET", "/users", "All users")
+///         .health_check("database", || async { Ok::<(), std::io::Error>(()) })
+///         .port(3001)
+///         .router(routes)
+///         .run()
+///         .await
+/// }
+/// ```
+///
+/// What is wrong with what is set is told by [`Service::start`].
+pub struct Service {
+    settings: Settings,
+    metrics: Metrics,
+    discovery: Arc<Discovery>,
+    transport: Arc<Transport>,
+}
+
+impl Service {
+    /// The service `name` (a DNS-1123 name) in `version`. It listens on a free port of all
+    /// interfaces unless told otherwise, and finds the platform through `GUILDHALL_SERVER`.
+    pub fn new(name: &str, version: &str) -> Self {
+        Self {
+            settings: Settings::new(name, version),
+            metrics: Metrics::new(),
+            discovery: Arc::default(),
+            transport: Arc::new(Transport::new(name, version)),
+        }
+    }
+
+    /// Listens on this port of all interfaces; 0 takes a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.settings.address.set_port(port);
+        self
+    }
+
+    /// Listens on this address only: `127.0.0.1:3001`, `[::1]:0`.
+    pub fn bind(mut self, address: &str) -> Self {
+        match address.parse() {
+            Ok(address) => self.settings.address = address,
+            Err(_) => self.settings.problem(format!(
+                "bind: {address:?} is not an address such as 127.0.0.1:3001"
+            )),
+        }
+        self
+    }
+
+    /// The host under which others reach this process. Without it: the address it listens on, or
+    /// the one by which it reaches the platform.
+    pub fn advertise(mut self, host: &str) -> Self {
+        self.settings.host = Some(host.to_owned());
+        self
+    }
+
+    /// The author's routes.
+    pub fn router(mut self, router: Router) -> Self {
+        self.settings.router = router;
+        self
+    }
+
+    /// What the service is for. Written when nobody has described the service; operators may
+    /// change it.
+    pub fn describe(mut self, description: &str) -> Self {
+        self.settings.documents.description = Some(description.to_owned());
+        self
+    }
+
+    /// Declares that the service calls another and waits for its answer.
+    pub fn depends_on(mut self, service: &str) -> Self {
+        match ServiceName::new(service) {
+            Ok(service) => self.dependency(Dependency::from(service)),
+            Err(error) => {
+                self.settings.problem(format!("depends_on: {error}"));
+                self
+            }
+        }
+    }
+
+    /// Declares a dependency in full: asynchronous, optional, of a version.
+    pub fn dependency(mut self, dependency: Dependency) -> Self {
+        self.settings.documents.dependencies.push(dependency);
+        self
+    }
+
+    /// Declares an operation, for people and graphs.
+    pub fn endpoint(mut self, method: &str, path: &str, description: &str) -> Self {
+        self.settings.documents.endpoints.push(Endpoint {
+            path: path.to_owned(),
+            method: method.to_ascii_uppercase(),
+            description: Some(description.to_owned()).filter(|text| !text.is_empty()),
+        });
+        self
+    }
+
+    /// What consumers may rely on, as an OpenAPI 3 document; compared with the live versions' when
+    /// this one is registered.
+    pub fn openapi(self, document: serde_json::Value) -> Self {
+        self.contract(Contract {
+            format: ContractFormat::OpenApi,
+            document,
+        })
+    }
+
+    /// What consumers may rely on, in any format.
+    pub fn contract(mut self, contract: Contract) -> Self {
+        self.settings.documents.contract = Some(contract);
+        self
+    }
+
+    /// Adds a check to `/health` and `/health/ready`; while it fails, the platform sends no
+    /// requests here. It answers a `bool`, a `Result` or a [`CheckOutcome`], within 2 s.
+    pub fn health_check<F, Fut>(mut self, name: &str, check: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: Into<CheckOutcome>,
+    {
+        self.settings.checks.add(name, check);
+        self
+    }
+
+    /// The megabytes (2^20 bytes) of resident memory from which on `memory_usage` is unhealthy;
+    /// 500 by default.
+    pub fn memory_limit(mut self, megabytes: u64) -> Self {
+        self.settings.memory_limit = megabytes;
+        self
+    }
+
+    /// Adds metadata to this instance, to be shown and filtered by.
+    pub fn metadata(mut self, key: &str, value: &str) -> Self {
+        self.settings
+            .documents
+            .metadata
+            .insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Adds a tag to this instance.
+    pub fn tag(mut self, tag: &str) -> Self {
+        self.settings.documents.tags.push(tag.to_owned());
+        self
+    }
+
+    /// The zone this instance runs in. Calls to other services prefer instances of it.
+    pub fn zone(mut self, zone: &str) -> Self {
+        self.settings.documents.zone = Some(zone.to_owned());
+        self
+    }
+
+    /// The region this instance runs in.
+    pub fn region(mut self, region: &str) -> Self {
+        self.settings.documents.region = Some(region.to_owned());
+        self
+    }
+
+    /// This instance's share of the traffic beside its peers'; 1 by default, 0 takes none.
+    pub fn weight(mut self, weight: u16) -> Self {
+        self.settings.documents.weight = weight;
+        self
+    }
+
+    /// This instance's id, unique within the service; `host:port` by default, so that a process
+    /// that is restarted takes the place of the one before.
+    pub fn instance_id(mut self, id: &str) -> Self {
+        self.settings.id = Some(id.to_owned());
+        self
+    }
+
+    /// The namespace; `default` by default.
+    pub fn namespace(mut self, namespace: &str) -> Self {
+        match Namespace::new(namespace) {
+            Ok(namespace) => self.settings.namespace = namespace,
+            Err(error) => self.settings.problem(format!("namespace: {error}")),
+        }
+        self
+    }
+
+    /// The platform's address, or several separated by commas. Without it `GUILDHALL_SERVER` says;
+    /// without that the service runs alone.
+    pub fn platform(mut self, servers: &str) -> Self {
+        let from_env = ClientOptions::from_env();
+        let servers = ClientOptions::new([servers]).servers;
+        self.settings.platform = Platform::Given(ClientOptions {
+            servers,
+            ..from_env
+        });
+        self
+    }
+
+    /// The platform with token, trusted certificates and timeouts.
+    pub fn platform_options(mut self, options: ClientOptions) -> Self {
+        self.settings.platform = Platform::Given(options);
+        self
+    }
+
+    /// Runs without a platform, whatever the environment says.
+    pub fn standalone(mut self) -> Self {
+        self.settings.platform = Platform::None;
+        self
+    }
+
+    /// The platform learns of this instance's health by heartbeats, a third of `ttl` apart; an
+    /// instance that is silent for `ttl` is unhealthy. The default, with 15 s.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.settings.documents.health = Health::Ttl(ttl);
+        self
+    }
+
+    /// The platform learns of this instance's health by asking `/health/ready` this often.
+    pub fn http_check(mut self, interval: Duration) -> Self {
+        self.settings.documents.health = Health::Http(interval);
+        self
+    }
+
+    /// After how long without health this instance is forgotten; 10 minutes by default.
+    pub fn deregister_after(mut self, after: Duration) -> Self {
+        self.settings.documents.deregister_after = Some(after);
+        self
+    }
+
+    /// How long the service goes on taking requests after it has left the registry, so that
+    /// everybody has heard of it; 1 s by default.
+    pub fn propagation(mut self, propagation: Duration) -> Self {
+        self.settings.propagation = propagation;
+        self
+    }
+
+    /// How long requests under way may take to finish when the service stops; 30 s by default.
+    pub fn drain_deadline(mut self, deadline: Duration) -> Self {
+        self.settings.drain = deadline;
+        self
+    }
+
+    /// How many connections are served at a time; 10,000 by default. Others wait.
+    pub fn max_connections(mut self, most: usize) -> Self {
+        self.settings.max_connections = most.max(1);
+        self
+    }
+
+    /// Where copies of what is known of other services are kept, so that a start without the
+    /// platform finds them; `$XDG_CACHE_HOME/guildhall` or `~/.cache/guildhall` by default.
+    pub fn cache_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.settings.cache = Some(folder.into());
+        self
+    }
+
+    /// Keeps no copies on disk.
+    pub fn without_cache(mut self) -> Self {
+        self.settings.cache = None;
+        self
+    }
+
+    /// Does not serve `/health`, `/health/live`, `/health/ready` and `/metrics`: those paths are
+    /// the author's. An [`Service::http_check`] then asks the author's `/health/ready`.
+    pub fn without_endpoints(mut self) -> Self {
+        self.settings.documents.endpoints_served = false;
+        self
+    }
+
+    /// Calls another service by its name. May be taken before the service starts, to be given to
+    /// its routes; calls can be made once it has started.
+    pub fn client(&self, service: &str) -> ServiceClient {
+        ServiceClient::new(&self.discovery, &self.transport, service)
+    }
+
+    /// The service's metrics, for those of the author's own.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+}
