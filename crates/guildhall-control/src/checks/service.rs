@@ -72,13 +72,15 @@ pub(crate) async fn run(shared: Arc<Shared>, mut instances: Subscription) {
     }
 }
 
-/// When to wake: at what is due next, and every [`TICK`] while anybody is being checked.
+/// When to wake: at what is due next, and every [`TICK`] while anybody is being checked. Never
+/// before now: what is overdue because there is much of it is not the clock's lag.
 fn plan(shared: &Shared, on_duty: bool, next: Option<std::time::Instant>) -> Option<Instant> {
     if !on_duty || (next.is_none() && shared.board.is_idle()) {
         return None;
     }
-    let tick = clock::now() + TICK;
-    Some(next.map_or(tick, |next| next.min(tick)).into())
+    let now = clock::now();
+    let tick = now + TICK;
+    Some(next.map_or(tick, |next| next.clamp(now, tick)).into())
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -149,10 +149,10 @@ async fn attempt(
         let mut transaction = Transaction::new();
         let mut results = Vec::with_capacity(puts.len());
         for (put, known) in puts.iter().zip(&mut known) {
-            if let Err(error) = admit(put, known) {
+            if admit(put, known).is_err() {
                 // The view may lag behind what the writer has already seen: only the store decides.
                 refresh(shared, known).await?;
-                admit(put, known).map_err(|_| error)?;
+                admit(put, known)?;
             }
             let change = change(caller, put, known, now)?;
             let store_key = known.store_key.clone();
@@ -183,7 +183,9 @@ async fn attempt(
             Err(error) => return Err(error.into()),
         }
     }
-    Err(Error::Contention(keys[0].clone()))
+    Err(keys
+        .last()
+        .map_or(Error::Stopped, |key| Error::Contention(key.clone())))
 }
 
 /// Whether what is known allows the write.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use guildhall_core::access::Caller;
 use guildhall_core::document::{
-    Document, DocumentKey, KeyPart, Metadata, Namespace, Object, Problems, ServiceName, VersionName,
+    Document, KeyPart, Metadata, Namespace, Object, Problems, ServiceName, VersionName,
 };
 use guildhall_core::registry::contract::{self, VersionStatus};
 use guildhall_core::registry::{Service, ServiceEntry, ServiceVersion, graph};
@@ -38,14 +38,15 @@ pub(super) async fn instance(
         object.metadata.namespace.clone(),
         object.spec.service.as_str(),
     );
+    // The service first: whoever watches both learns of it before its parts.
     let puts = vec![
+        service,
         Put {
             document,
             condition: Condition::When(precondition),
         },
-        service,
     ];
-    first(put(shared, caller, puts, Vec::new(), dry_run).await?)
+    answer(put(shared, caller, puts, Vec::new(), dry_run).await?, 1)
 }
 
 pub(super) async fn version(
@@ -61,14 +62,16 @@ pub(super) async fn version(
     let beside = review(shared, object, None)?;
     let service = object.metadata.name.split('/').next().unwrap_or_default();
     let service = missing_service(object.metadata.namespace.clone(), service);
+    // The service first: whoever watches both learns of it before its parts.
     let puts = vec![
+        service,
         Put {
             document,
             condition: Condition::When(precondition),
         },
-        service,
     ];
-    let written = first(put(shared, caller, puts, beside.ops.clone(), dry_run).await?)?;
+    let written = put(shared, caller, puts, beside.ops.clone(), dry_run).await?;
+    let written = answer(written, 1)?;
     Ok(beside.show(written))
 }
 
@@ -115,7 +118,7 @@ pub(super) async fn service(
         None
     };
     Ok(ServiceWritten {
-        service: first(written)?,
+        service: answer(written, 0)?,
         version,
     })
 }
@@ -202,15 +205,10 @@ fn wrong_kind(document: &Document, wanted: &str) -> Error {
     .into()
 }
 
-/// The answer about the document that the call was about.
-fn first(written: Vec<Written>) -> Result<Written, Error> {
-    let none = || {
-        let key = DocumentKey::new(
-            guildhall_core::document::Kind::Service,
-            Namespace::default(),
-            "",
-        );
-        Error::NotFound(key)
-    };
-    written.into_iter().next().ok_or_else(none)
+/// The answer about the document at `at` of those that were written.
+fn answer(mut written: Vec<Written>, at: usize) -> Result<Written, Error> {
+    if at < written.len() {
+        return Ok(written.swap_remove(at));
+    }
+    Err(Error::Stopped)
 }

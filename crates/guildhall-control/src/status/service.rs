@@ -9,8 +9,8 @@ use guildhall_store::{CommitError, MAX_OPERATIONS, Transaction};
 use super::transitions::Waiting;
 use super::unit::Unit;
 use crate::audit::{Action, Outcome};
+use crate::clock;
 use crate::control::Shared;
-use crate::{Error, clock};
 
 /// How many instances are looked at for one transaction: each takes at least two operations.
 const BATCH: usize = MAX_OPERATIONS / 2;
@@ -120,14 +120,15 @@ async fn write(shared: &Shared) -> Done {
     }
 }
 
+/// Waits until the view has what was written; at the stop nobody needs it any more.
 async fn seen(shared: &Shared, index: Index) -> Done {
-    let seen = tokio::select! {
-        seen = shared.view.wait_for(&*shared.store, index) => seen,
-        () = shared.stop.cancelled() => Err(Error::Stopped),
-    };
-    match seen {
-        Ok(_) => Done::Written,
-        Err(_) => Done::Later,
+    tokio::select! {
+        biased;
+        () = shared.stop.cancelled() => Done::Written,
+        seen = shared.view.wait_for(&*shared.store, index) => match seen {
+            Ok(_) => Done::Written,
+            Err(_) => Done::Later,
+        },
     }
 }
 

@@ -1,0 +1,26 @@
+//! What the control plane promises, tested through its handles.
+//!
+//! Most tests run on the embedded engine over a disk in memory, driven by the paused clock of the
+//! runtime: no thread, no real time, the same outcome every time (`store`). Active checks and the
+//! engine as it is shipped run in real time.
+
+#![expect(clippy::disallowed_methods, reason = "tests read the paused clock")]
+
+mod active;
+mod audit;
+mod contract;
+mod documents;
+mod duty;
+mod embedded;
+mod health;
+mod lists;
+mod locks;
+mod poll;
+mod registry;
+mod source;
+mod status;
+mod store;
+mod upstream;
+mod view;
+mod watch;
+mod world;
