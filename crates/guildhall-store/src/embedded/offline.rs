@@ -116,7 +116,12 @@ impl Offline {
 
     /// Does what is due: ends leases, collects blobs, tries a failed disk again.
     pub fn tick(&mut self, now: Instant) {
-        self.writer.stage(Request::Tick(now), now, &mut self.log);
+        self.tick_due(now, now);
+    }
+
+    /// [`Offline::tick`] of a platform that should have done so at `due`.
+    pub fn tick_due(&mut self, due: Instant, now: Instant) {
+        self.writer.stage(Request::Tick(due), now, &mut self.log);
         self.finish_group(now);
     }
 

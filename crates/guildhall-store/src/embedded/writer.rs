@@ -273,7 +273,10 @@ impl Writer {
             self.shared.alarm.no_later_than(due);
         }
         if std::mem::take(&mut self.ticked) {
-            self.shared.sweep(&self.staged, now);
+            // After a failed sync the log may name blobs that these tables do not.
+            if self.read_only.is_none() {
+                self.shared.sweep(&self.staged, now);
+            }
             self.finish_checkpoint(log);
         }
         self.set_alarm();

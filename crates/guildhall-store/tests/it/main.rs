@@ -6,6 +6,14 @@
     reason = "a test fails by panicking, and real processes take real time"
 )]
 
+mod blobs;
 mod conformance;
 mod etcd;
+mod kill;
+mod model;
+mod power_loss;
+mod property;
+mod read_only;
+mod restart;
+mod snapshot;
 mod support;
