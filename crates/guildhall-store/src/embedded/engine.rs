@@ -227,6 +227,7 @@ impl Drop for Embedded {
         // Commits what waits, then closes the log; a tick that waits for room is let go by that.
         self.committer.take();
         self.shared.feed.close();
+        self.worker.stop();
         if let Some(alarm) = self.alarm.take() {
             // A panic there was reported by the thread itself.
             drop(alarm.join());

@@ -184,7 +184,12 @@ pub(crate) fn open(
             directory: files.path(""),
         });
     };
-    let shared = Arc::new(Shared::new(tables, Feed::new(history), blobs));
+    let shared = Arc::new(Shared::new(
+        tables,
+        Feed::new(history),
+        blobs,
+        Arc::clone(files),
+    ));
     let writer = Writer::new(Arc::clone(&shared), options, since, last, now);
     Ok(Opened {
         log,

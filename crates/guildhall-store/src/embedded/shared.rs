@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use guildhall_log::files::Files;
+
 use super::{
     alarm::Alarm, blobs::Blobs, checkpoint::Finished, feed::Feed, published::Published,
     tables::Tables, worker::BlobWorker,
@@ -17,12 +19,18 @@ use crate::{ReadOnly, Status};
 /// How long unused blobs stay while a snapshot may still need them.
 const SWEEP_AGAIN: Duration = Duration::from_secs(60);
 
+/// A disk that was full is tried again when it has this many bytes, lest every small gain of space ends in the next
+/// failure.
+const ENOUGH_SPACE: u64 = 4 << 20;
+
 /// See the module.
 pub(crate) struct Shared {
     pub(crate) published: Published,
     pub(crate) feed: Arc<Feed>,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) alarm: Arc<Alarm>,
+    /// The log's directory.
+    files: Arc<dyn Files>,
     /// Who removes blobs' files; without one, whoever sweeps does.
     pub(crate) worker: OnceLock<BlobWorker>,
     read_only: Mutex<Option<ReadOnly>>,
@@ -32,7 +40,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(tables: Tables, feed: Feed, blobs: Blobs) -> Self {
+    pub(crate) fn new(tables: Tables, feed: Feed, blobs: Blobs, files: Arc<dyn Files>) -> Self {
         let alarm = Alarm::default();
         if let Some(due) = blobs.due() {
             alarm.no_later_than(due);
@@ -42,6 +50,7 @@ impl Shared {
             feed: Arc::new(feed),
             blobs: Arc::new(blobs),
             alarm: Arc::new(alarm),
+            files,
             worker: OnceLock::new(),
             read_only: Mutex::default(),
             finished: Mutex::default(),
@@ -54,6 +63,13 @@ impl Shared {
             .read_only
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Whether the disk says that it has room for some time. Where it cannot say, a write must tell.
+    pub(crate) fn has_space(&self) -> bool {
+        self.files
+            .space_left()
+            .map_or(true, |space| space >= ENOUGH_SPACE)
     }
 
     pub(crate) fn status(&self) -> Status {

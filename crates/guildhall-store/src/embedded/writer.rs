@@ -215,8 +215,12 @@ impl Writer {
                     }
                 }
             }
-            Some(_) if self.probe_at.is_some_and(|at| at <= now) => {
-                self.probing = self.append(&Change::Probe, log).is_ok();
+            Some(why) if self.probe_at.is_some_and(|at| at <= now) => {
+                if matches!(why, ReadOnly::Full(_)) && !self.shared.has_space() {
+                    self.probe_at = Some(now + PROBE_EVERY);
+                } else {
+                    self.probing = self.append(&Change::Probe, log).is_ok();
+                }
             }
             Some(_) => {}
         }
