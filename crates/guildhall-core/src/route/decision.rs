@@ -51,6 +51,8 @@ reasons! {
     HeadersTooLarge 431 "headers_too_large" "The request's head is too large";
     /// `CONNECT`: there is nothing to tunnel to.
     MethodUnsupported 501 "method_unsupported" "The method is not supported";
+    /// No documents have come yet.
+    NotReady 503 "not_ready" "The gateway has no routes yet";
     /// No route's host and rules match.
     RouteNotFound 404 "route_not_found" "No route matches the request";
     /// The rule uses what this gateway does not support.

@@ -1,0 +1,166 @@
+//! What is known of one request, from its head to the end of its answer.
+//!
+//! A record travels with the request and ends with the answer's body, wherever that is dropped:
+//! then it is counted and logged, once. One that ends without an answer was left by its client.
+
+use std::{rc::Rc, sync::Arc, time::Instant};
+
+use guildhall_core::route::{Decision, Reason, table::Rule};
+use http::{HeaderValue, Method, Uri, Version, header, request};
+
+use crate::{
+    access_log::LogLine,
+    clock,
+    connections::Client,
+    snapshot::{Cluster, InFlight},
+    upstream::{Upload, Upstream},
+    worker::Worker,
+};
+
+#[derive(Debug)]
+pub(crate) struct Record {
+    worker: Rc<Worker>,
+    client: Rc<Client>,
+    pub(crate) started: Instant,
+    pub(crate) reason: Reason,
+    /// 0 until the answer's head is decided.
+    pub(crate) status: u16,
+    pub(crate) attempts: u32,
+    pub(crate) bytes_sent: u64,
+    /// When the backend's answer began.
+    pub(crate) answered: Option<Instant>,
+    pub(crate) rule: Option<Arc<Rule>>,
+    pub(crate) cluster: Option<Arc<Cluster>>,
+    /// The endpoint the request runs at, counted there as long as this is held.
+    pub(crate) endpoint: Option<InFlight>,
+    pub(crate) upload: Option<Rc<Upload>>,
+    pub(crate) detail: Option<&'static str>,
+    seen: Option<Box<Seen>>,
+}
+
+/// What the access log shows of the request. Only kept where there is one.
+#[derive(Debug)]
+struct Seen {
+    method: Method,
+    target: Uri,
+    version: Version,
+    host: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    request_id: Option<HeaderValue>,
+    trace: Option<HeaderValue>,
+}
+
+impl Record {
+    pub(crate) fn begin(worker: &Rc<Worker>, client: &Rc<Client>, head: &request::Parts) -> Self {
+        let stats = worker.stats();
+        stats.requests_running.add(1);
+        client.begin_request();
+        let seen = worker.log_to.as_ref().map(|_| {
+            let value = |name: header::HeaderName| head.headers.get(name).cloned();
+            Box::new(Seen {
+                method: head.method.clone(),
+                target: head.uri.clone(),
+                version: head.version,
+                host: value(header::HOST),
+                user_agent: value(header::USER_AGENT),
+                request_id: None,
+                trace: None,
+            })
+        });
+        Self {
+            worker: Rc::clone(worker),
+            client: Rc::clone(client),
+            started: clock::now(),
+            reason: Reason::ClientGone,
+            status: 0,
+            attempts: 0,
+            bytes_sent: 0,
+            answered: None,
+            rule: None,
+            cluster: None,
+            endpoint: None,
+            upload: None,
+            detail: None,
+            seen,
+        }
+    }
+
+    /// Notes the ids that the request goes by.
+    pub(crate) fn identify(&mut self, request_id: &HeaderValue, trace: Option<HeaderValue>) {
+        if let Some(seen) = &mut self.seen {
+            seen.request_id = Some(request_id.clone());
+            seen.trace = trace;
+        }
+    }
+
+    /// What became of the request, as far as it is known.
+    pub(crate) fn decision(&self) -> Decision<'_> {
+        Decision {
+            reason: self.reason,
+            detail: self.detail,
+            rule: self.rule.as_deref(),
+            service: self.cluster.as_deref().map(|cluster| &*cluster.label),
+            service_revision: self
+                .cluster
+                .as_deref()
+                .map_or(0, |cluster| cluster.revision),
+            endpoint: self
+                .endpoint
+                .as_ref()
+                .map(|running| &*running.endpoint().label),
+            attempts: self.attempts,
+        }
+    }
+
+    /// The exchange on `upstream` is over: it may carry another one, of anybody on this worker.
+    pub(crate) fn give_back(&self, upstream: Box<Upstream>) {
+        if upstream.is_reusable() {
+            self.worker.pools().put(upstream, self.worker.tick());
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.client.end_request();
+        let stats = self.worker.stats();
+        stats.requests_running.subtract(1);
+        stats.requests.add(1);
+        stats.classes[usize::from(self.status / 100).min(5)].add(1);
+        stats.reasons[self.reason.index()].add(1);
+        let (Some(seen), Some(log)) = (&self.seen, &self.worker.log_to) else {
+            return;
+        };
+        let micros = |end: Instant| {
+            u64::try_from(end.saturating_duration_since(self.started).as_micros())
+                .unwrap_or(u64::MAX)
+        };
+        let target = seen
+            .target
+            .path_and_query()
+            .map_or_else(|| seen.target.path(), |target| target.as_str());
+        let line = LogLine {
+            start: self.worker.wall.millis(self.started),
+            method: seen.method.as_str(),
+            target,
+            version: seen.version,
+            status: self.status,
+            bytes_received: self.upload.as_ref().map_or(0, |upload| upload.bytes.get()),
+            bytes_sent: self.bytes_sent,
+            duration: micros(clock::now()),
+            upstream_duration: self.answered.map(micros),
+            remote: self.client.peer.forwarded_for.as_bytes(),
+            user_agent: bytes(&seen.user_agent),
+            request_id: bytes(&seen.request_id),
+            trace: bytes(&seen.trace),
+            authority: bytes(&seen.host),
+            decision: self.decision(),
+        };
+        let dropped = self.worker.log().add(&line, log);
+        stats.log_lines_dropped.add(dropped);
+    }
+}
+
+fn bytes(value: &Option<HeaderValue>) -> &[u8] {
+    value.as_ref().map_or(b"", HeaderValue::as_bytes)
+}

@@ -1,0 +1,86 @@
+//! What all threads of one gateway share.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use crate::{Options, snapshot::Snapshot, stats::WorkerStats};
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) workers: Vec<WorkerShared>,
+    snapshot: ArcSwap<Snapshot>,
+    /// Grows with each snapshot, so that a worker sees with one load whether it has the present
+    /// one.
+    version: AtomicU64,
+    draining: AtomicBool,
+    closing: AtomicBool,
+}
+
+/// What one worker shares with the others.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerShared {
+    pub(crate) stats: WorkerStats,
+    /// Something changed that a worker without requests must see too.
+    pub(crate) changed: Notify,
+}
+
+impl Shared {
+    pub(crate) fn new(options: Options, workers: usize) -> Self {
+        Self {
+            options,
+            workers: (0..workers).map(|_| WorkerShared::default()).collect(),
+            snapshot: ArcSwap::default(),
+            version: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Puts `snapshot` into effect.
+    pub(crate) fn publish(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+        self.version.fetch_add(1, Ordering::Release);
+        self.wake();
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// From here on connections are closed after the request they carry.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// From here on connections are closed whatever they carry.
+    pub(crate) fn close(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.closing.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    fn wake(&self) {
+        for worker in &self.workers {
+            worker.changed.notify_one();
+        }
+    }
+}

@@ -1,0 +1,503 @@
+//! From documents to snapshots: pure, and in proportion to what changed.
+//!
+//! | changed | built anew | kept |
+//! |---|---|---|
+//! | an instance, its status, a service | the clusters of that service | the table, all other clusters |
+//! | a route, a gateway | the trees of the hosts concerned | all clusters, all other trees |
+//! | everything (`Full`) | all of it, compared with what was there | what is the same |
+//!
+//! Endpoint state lives beside all this and is kept by key (see `endpoint`).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use guildhall_core::{
+    document::{Document, DocumentKey, Index, Kind, Namespace, Object, ServiceName},
+    registry::{Catalog, Touched},
+    route::{
+        Gateway, HttpRoute, RouteTable,
+        table::{ClusterKey, Compiler, Subset},
+    },
+    source::{Change, Update},
+};
+
+use super::{
+    Snapshot,
+    cluster::{Cluster, Surroundings},
+    endpoint::EndpointStates,
+    names::Names,
+};
+
+/// The documents as they stand, and what was made of them.
+#[derive(Debug, Default)]
+pub(super) struct Fold {
+    pub(super) names: Names,
+    zone: Option<String>,
+    default_route: bool,
+    catalog: Catalog,
+    routes: BTreeMap<DocumentKey, Arc<Object<HttpRoute>>>,
+    gateways: BTreeMap<DocumentKey, Arc<Object<Gateway>>>,
+    compiler: Compiler,
+    table: Arc<RouteTable>,
+    /// Ordered, so that the clusters of a service stand together.
+    clusters: BTreeMap<ClusterKey, Arc<Cluster>>,
+    /// Where the table's rules look for a cluster, and what they find there.
+    places: HashMap<ClusterKey, usize>,
+    placed: Vec<Arc<Cluster>>,
+    services: Arc<HashMap<Box<str>, Arc<Cluster>>>,
+    states: EndpointStates,
+    index: Option<Index>,
+    ready: bool,
+    health_unknown: bool,
+    dirty: Dirty,
+}
+
+/// What must be built anew.
+#[derive(Debug, Default)]
+struct Dirty {
+    routes: bool,
+    services: BTreeSet<Touched>,
+    all_services: bool,
+}
+
+impl Fold {
+    pub(super) fn new(zone: Option<String>, default_route: bool) -> Self {
+        Self {
+            zone,
+            default_route,
+            ..Self::default()
+        }
+    }
+
+    /// Takes in an update; [`Fold::snapshot`] shows its effect.
+    pub(super) fn apply(&mut self, update: Update) {
+        self.ready = true;
+        match update {
+            Update::Full { index, documents } => {
+                let revision = index.map_or(0, |index| index.revision);
+                self.catalog = Catalog::load(&documents, revision);
+                self.routes.clear();
+                self.gateways.clear();
+                for document in documents {
+                    self.keep(document);
+                }
+                self.index = index;
+                self.health_unknown = index.is_none();
+                self.dirty.routes = true;
+                self.dirty.all_services = true;
+            }
+            Update::Delta { index, changes } => {
+                for change in changes {
+                    self.dirty
+                        .services
+                        .extend(self.catalog.apply(&change, index.revision));
+                    match change {
+                        Change::Put(document) => self.keep(document),
+                        Change::Deleted(key) => self.drop(&key),
+                    }
+                }
+                self.index = Some(index);
+                // A source that sends changes is connected: what it does not change it confirms.
+                self.dirty.all_services |= std::mem::take(&mut self.health_unknown);
+            }
+        }
+    }
+
+    fn keep(&mut self, document: Document) {
+        let key = document.key();
+        match document {
+            Document::HttpRoute(route) => {
+                self.dirty.routes = true;
+                self.routes.insert(key, route);
+            }
+            Document::Gateway(gateway) => {
+                self.dirty.routes = true;
+                self.gateways.insert(key, gateway);
+            }
+            _ => {}
+        }
+    }
+
+    fn drop(&mut self, key: &DocumentKey) {
+        self.dirty.routes |= match key.kind {
+            Kind::HttpRoute => self.routes.remove(key).is_some(),
+            Kind::Gateway => self.gateways.remove(key).is_some(),
+            _ => false,
+        };
+    }
+
+    /// Addresses of names changed: the endpoints that have them are built anew.
+    pub(super) fn names_changed(&mut self) {
+        self.dirty.all_services = true;
+    }
+
+    /// The snapshot as everything stands now.
+    pub(super) fn snapshot(&mut self, now: Instant) -> Snapshot {
+        let dirty = std::mem::take(&mut self.dirty);
+        if dirty.routes {
+            let routes: Vec<_> = self.routes.values().cloned().collect();
+            let gateways = self.gateways.values().cloned().collect();
+            self.table = Arc::new(self.compiler.compile(&routes, &gateways));
+        }
+        if dirty.routes || dirty.all_services {
+            self.build_all(&dirty, now);
+        } else {
+            self.build_touched(&dirty, now);
+        }
+        Snapshot {
+            ready: self.ready,
+            index: self.index,
+            table: Arc::clone(&self.table),
+            clusters: self.placed.as_slice().into(),
+            services: Arc::clone(&self.services),
+        }
+    }
+
+    /// Looks at every cluster that routes reach; builds those of touched services.
+    fn build_all(&mut self, dirty: &Dirty, now: Instant) {
+        if dirty.all_services {
+            self.names.begin_use();
+        }
+        let mut wanted: BTreeSet<ClusterKey> = self.table.clusters().iter().cloned().collect();
+        if self.default_route {
+            let namespace = Namespace::default_namespace();
+            let services = self.catalog.services(Some(&namespace));
+            wanted.extend(services.map(|entry| by_default(entry.name.clone())));
+        }
+        let mut before = std::mem::take(&mut self.clusters);
+        for key in wanted {
+            let touched = dirty.all_services || dirty.services.contains(&service_of(&key));
+            let cluster = match before.remove(&key) {
+                Some(known) if !touched => known,
+                known => self.build(&key, known, dirty.all_services, now),
+            };
+            self.clusters.insert(key, cluster);
+        }
+        for gone in before.values() {
+            gone.release(None, &mut self.states, now);
+        }
+        let keys = self.table.clusters();
+        self.places = keys.iter().cloned().zip(0..).collect();
+        self.placed = keys
+            .iter()
+            .filter_map(|key| self.clusters.get(key).cloned())
+            .collect();
+        if self.default_route {
+            let mine = self
+                .clusters
+                .iter()
+                .filter(|(key, cluster)| is_by_default(key) && cluster.exists);
+            let services =
+                mine.map(|(key, cluster)| (key.service.as_str().into(), Arc::clone(cluster)));
+            self.services = Arc::new(services.collect());
+        }
+        if dirty.all_services {
+            self.names.forget_unused();
+        }
+    }
+
+    /// Builds the clusters of touched services and leaves all others alone.
+    fn build_touched(&mut self, dirty: &Dirty, now: Instant) {
+        for touched in &dirty.services {
+            let first = ClusterKey {
+                namespace: touched.namespace.clone(),
+                service: touched.service.clone(),
+                subset: Subset::DefaultPort,
+            };
+            let of_service = |key: &ClusterKey| service_of(key) == *touched;
+            let known = self
+                .clusters
+                .range(first.clone()..)
+                .map(|(key, _)| key.clone());
+            let mut keys: Vec<ClusterKey> = known.take_while(of_service).collect();
+            if self.default_route && is_by_default(&first) && !keys.contains(&first) {
+                keys.push(first);
+            }
+            for key in keys {
+                let known = self.clusters.remove(&key);
+                let cluster = self.build(&key, known, false, now);
+                if let Some(place) = self.places.get(&key) {
+                    self.placed[*place] = Arc::clone(&cluster);
+                } else if !cluster.exists {
+                    // Only the default route reached it, and it is gone.
+                    Arc::make_mut(&mut self.services).remove(key.service.as_str());
+                    continue;
+                }
+                if self.default_route && is_by_default(&key) {
+                    let services = Arc::make_mut(&mut self.services);
+                    if cluster.exists {
+                        services.insert(key.service.as_str().into(), Arc::clone(&cluster));
+                    } else {
+                        services.remove(key.service.as_str());
+                    }
+                }
+                self.clusters.insert(key, cluster);
+            }
+        }
+    }
+
+    fn build(
+        &mut self,
+        key: &ClusterKey,
+        known: Option<Arc<Cluster>>,
+        same_is_kept: bool,
+        now: Instant,
+    ) -> Arc<Cluster> {
+        let entry = self.catalog.service(&key.namespace, key.service.as_str());
+        let mut around = Surroundings {
+            states: &mut self.states,
+            names: &mut self.names,
+            health_unknown: self.health_unknown,
+            zone: self.zone.as_deref(),
+        };
+        let built = Cluster::build(key, entry.map(|entry| &**entry), &mut around);
+        let Some(known) = known else {
+            return Arc::new(built);
+        };
+        // After a resynchronisation most is as it was.
+        if same_is_kept && known.same(&built) {
+            return known;
+        }
+        known.release(Some(&built), &mut self.states, now);
+        Arc::new(built)
+    }
+
+    /// Forgets endpoint state that has been gone long enough.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        self.states.sweep(now);
+    }
+
+    /// The names to look up now.
+    pub(super) fn due(&mut self, now: Instant, refresh: Duration) -> Vec<Box<str>> {
+        self.names.due(now, refresh)
+    }
+}
+
+fn service_of(key: &ClusterKey) -> Touched {
+    Touched {
+        namespace: key.namespace.clone(),
+        service: key.service.clone(),
+    }
+}
+
+/// The cluster that `/{service}/…` reaches by the default route.
+fn by_default(service: ServiceName) -> ClusterKey {
+    ClusterKey {
+        namespace: Namespace::default_namespace(),
+        service,
+        subset: Subset::DefaultPort,
+    }
+}
+
+fn is_by_default(key: &ClusterKey) -> bool {
+    key.namespace == Namespace::default_namespace() && key.subset == Subset::DefaultPort
+}
+
+#[cfg(test)]
+mod tests {
+    use guildhall_core::{
+        document::Body,
+        registry::{Health, InstanceStatus},
+    };
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn document(kind: Kind, name: &str, spec: &Value) -> Document {
+        let json = json!({"metadata": {"name": name}, "spec": spec}).to_string();
+        Body::parse(&json)
+            .and_then(|body| body.into_document(kind, None, None))
+            .unwrap()
+    }
+
+    fn instance(service: &str, id: &str, health: Health) -> Document {
+        let host = format!("10.0.0.{}", id.len());
+        let Document::Instance(object) = document(
+            Kind::Instance,
+            id,
+            &json!({"service": service, "host": host, "port": 80}),
+        ) else {
+            panic!()
+        };
+        let status = Some(InstanceStatus {
+            health,
+            ..InstanceStatus::default()
+        });
+        Document::Instance(Arc::new(Object {
+            status,
+            ..Object::clone(&object)
+        }))
+    }
+
+    fn route(name: &str, service: &str) -> Document {
+        document(
+            Kind::HttpRoute,
+            name,
+            &json!({"rules": [{"backendRefs": [{"name": service}]}]}),
+        )
+    }
+
+    fn index(revision: u64) -> Index {
+        Index {
+            incarnation: 1,
+            revision,
+        }
+    }
+
+    fn full(documents: Vec<Document>) -> Update {
+        Update::Full {
+            index: Some(index(10)),
+            documents,
+        }
+    }
+
+    fn delta(revision: u64, change: Change) -> Update {
+        Update::Delta {
+            index: index(revision),
+            changes: vec![change],
+        }
+    }
+
+    /// The endpoints of each cluster, by service.
+    fn shown(snapshot: &Snapshot) -> Vec<String> {
+        let line = |cluster: &Arc<Cluster>| {
+            let endpoints: Vec<&str> = cluster
+                .endpoints()
+                .iter()
+                .map(|e| &*e.state.label)
+                .collect();
+            let missing = if cluster.exists { "" } else { " (missing)" };
+            format!("{}{missing}: {}", cluster.label, endpoints.join(" "))
+        };
+        snapshot.clusters.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_change_of_one_service_leaves_the_others_alone() {
+        let mut fold = Fold::new(None, false);
+        let now = crate::clock::now();
+        let used = Health::Healthy;
+        fold.apply(full(vec![
+            route("r1", "a"),
+            route("r2", "b"),
+            instance("a", "x", used),
+            instance("b", "yy", used),
+        ]));
+        let before = fold.snapshot(now);
+        assert_eq!(
+            shown(&before),
+            ["default/a: 10.0.0.1:80", "default/b: 10.0.0.2:80"]
+        );
+
+        fold.apply(delta(11, Change::Put(instance("b", "zzz", used))));
+        let after = fold.snapshot(now);
+        assert_eq!(
+            shown(&after),
+            [
+                "default/a: 10.0.0.1:80",
+                "default/b: 10.0.0.2:80 10.0.0.3:80"
+            ]
+        );
+        assert!(Arc::ptr_eq(&before.table, &after.table));
+        assert!(Arc::ptr_eq(&before.clusters[0], &after.clusters[0]));
+        let state = |snapshot: &Snapshot| Arc::clone(&snapshot.clusters[1].endpoints()[0].state);
+        assert!(
+            Arc::ptr_eq(&state(&before), &state(&after)),
+            "an endpoint keeps its state"
+        );
+
+        fold.apply(delta(
+            12,
+            Change::Put(instance("b", "yy", Health::Unhealthy)),
+        ));
+        fold.apply(delta(13, Change::Deleted(instance("a", "x", used).key())));
+        let last = fold.snapshot(now);
+        assert_eq!(
+            shown(&last),
+            ["default/a (missing): ", "default/b: 10.0.0.3:80"]
+        );
+        assert!(!state(&before).is_live());
+        assert_eq!(last.index, Some(index(13)));
+    }
+
+    #[test]
+    fn a_resynchronisation_keeps_what_is_the_same() {
+        let mut fold = Fold::new(None, false);
+        let now = crate::clock::now();
+        let documents = || vec![route("r", "a"), instance("a", "x", Health::Healthy)];
+        fold.apply(full(documents()));
+        let before = fold.snapshot(now);
+        fold.apply(full(documents()));
+        let after = fold.snapshot(now);
+        assert!(Arc::ptr_eq(&before.clusters[0], &after.clusters[0]));
+        fold.apply(full(Vec::new()));
+        assert_eq!(fold.snapshot(now).endpoints(), 0);
+        assert!(!before.clusters[0].endpoints()[0].state.is_live());
+    }
+
+    #[test]
+    fn health_from_before_a_restart_is_used_until_it_is_known() {
+        let mut fold = Fold::new(None, false);
+        let now = crate::clock::now();
+        let documents = vec![
+            route("r", "a"),
+            instance("a", "x", Health::Unhealthy),
+            instance("a", "yy", Health::Maintenance),
+        ];
+        fold.apply(Update::Full {
+            index: None,
+            documents: documents.clone(),
+        });
+        assert_eq!(shown(&fold.snapshot(now)), ["default/a: 10.0.0.1:80"]);
+        fold.apply(full(documents));
+        assert_eq!(shown(&fold.snapshot(now)), ["default/a: "]);
+    }
+
+    #[test]
+    fn what_does_not_speak_http_is_told_apart() {
+        let mut fold = Fold::new(None, false);
+        let spec = json!({"service": "a", "host": "10.0.0.1", "port": 80, "protocol": "grpc"});
+        fold.apply(full(vec![
+            route("r", "a"),
+            document(Kind::Instance, "x", &spec),
+        ]));
+        let snapshot = fold.snapshot(crate::clock::now());
+        assert!(snapshot.clusters[0].unsupported && snapshot.clusters[0].endpoints().is_empty());
+    }
+
+    #[test]
+    fn the_default_route_follows_the_services() {
+        let mut fold = Fold::new(None, true);
+        let now = crate::clock::now();
+        let names = |snapshot: &Snapshot| {
+            let mut names: Vec<String> = snapshot
+                .services
+                .keys()
+                .map(|name| name.to_string())
+                .collect();
+            names.sort();
+            names.join(" ")
+        };
+        fold.apply(full(vec![
+            route("r", "a"),
+            instance("a", "x", Health::Healthy),
+        ]));
+        assert_eq!(names(&fold.snapshot(now)), "a");
+        fold.apply(delta(11, Change::Put(instance("b", "yy", Health::Healthy))));
+        let both = fold.snapshot(now);
+        assert_eq!((names(&both), both.endpoints()), ("a b".to_owned(), 3));
+        fold.apply(delta(
+            12,
+            Change::Deleted(instance("b", "yy", Health::Healthy).key()),
+        ));
+        fold.apply(delta(
+            13,
+            Change::Deleted(instance("a", "x", Health::Healthy).key()),
+        ));
+        assert_eq!(names(&fold.snapshot(now)), "");
+        assert_eq!(fold.clusters.len(), 1, "the one the route names");
+    }
+}
