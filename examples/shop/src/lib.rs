@@ -20,7 +20,7 @@ pub mod users;
 
 pub use error::ShopError;
 pub use ledger::{Ledger, Record};
-pub use options::Options;
+pub use options::{Options, TTL};
 pub use refusal::Refusal;
 
 /// The response header that names the instance which answered, so that one can see where traffic goes.

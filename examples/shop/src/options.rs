@@ -13,7 +13,7 @@ use crate::{Ledger, Record, ShopError};
 
 /// How long an instance may be silent before the platform takes it for dead. The SDK's default of 15 s is for fleets;
 /// who watches a demo should not have to wait.
-const TTL: Duration = Duration::from_secs(5);
+pub const TTL: Duration = Duration::from_secs(5);
 
 /// What a process of the shop is told. Each service has defaults of its own: [`users::options`](crate::users::options),
 /// [`orders::options`](crate::orders::options).
