@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use guildhall_core::document::{Document, DocumentKey, Kind};
 use tokio::time::Instant;
 
@@ -15,6 +16,9 @@ use crate::watch::{Event, EventKind, Kinds, Scope, Subscription};
 
 /// The longest the task sleeps while instances are checked: how exactly its own lag is known.
 const TICK: Duration = Duration::from_millis(250);
+
+/// How many events are taken in before the clock is looked at again.
+const STRIDE: usize = 1_024;
 
 /// What the checker follows.
 pub(crate) fn scope() -> Scope {
@@ -33,10 +37,14 @@ pub(crate) async fn run(shared: Arc<Shared>, mut instances: Subscription) {
         tokio::select! {
             biased;
             () = shared.stop.cancelled() => return,
-            event = instances.next() => match event {
-                Some(event) => follow(&shared, &event, &mut replayed),
-                None => return,
-            },
+            event = instances.next() => {
+                let Some(event) = event else { return };
+                follow(&shared, &event, &mut replayed);
+                for _ in 0..STRIDE {
+                    let Some(Some(event)) = instances.next().now_or_never() else { break };
+                    follow(&shared, &event, &mut replayed);
+                }
+            }
             changed = duty.changed() => {
                 let held = changed.is_ok() && duty.borrow_and_update().is_some();
                 if held && !on_duty {

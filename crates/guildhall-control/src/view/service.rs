@@ -68,11 +68,8 @@ async fn step(store: &dyn Store, view: &View, hub: &Hub, folding: &mut Folding) 
             tracing::warn!(%error, "the watch of the store ended; it is taken up again");
             tokio::time::sleep(PAUSE).await;
             let index = folding.folder.state.index;
-            folding.watch = match follow(store, view, index).await {
-                Ok(watch) => Some(watch),
-                // Not reachable yet: the next step comes back here through a full read.
-                Err(_) => None,
-            };
+            // What is not to be followed from there leads to a full read.
+            folding.watch = follow(store, view, index).await.ok();
         }
         Err(error) => {
             tracing::warn!(%error, "the watch of the store has a gap; everything is read again");

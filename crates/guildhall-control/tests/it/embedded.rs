@@ -7,16 +7,27 @@ use guildhall_control::{Control, Options};
 use guildhall_core::document::Kind;
 use guildhall_core::registry::Health;
 use guildhall_store::embedded::{self, Embedded};
-use guildhall_store::{Op, Store, Transaction};
 use serde_json::json;
 
 use crate::world::*;
 
-async fn start(folder: &std::path::Path) -> Control {
-    let store = Embedded::open(folder, embedded::Options::default()).unwrap();
-    Control::start(Arc::new(store), Options::default())
+pub(crate) async fn start(folder: &std::path::Path) -> Control {
+    Control::start(Arc::new(open(folder).await), Options::default())
         .await
         .unwrap()
+}
+
+/// Opens the store; one that was closed a moment ago may hold its lock a little longer.
+pub(crate) async fn open(folder: &std::path::Path) -> Embedded {
+    for _ in 0..1_000 {
+        match Embedded::open(folder, embedded::Options::default()) {
+            Err(embedded::OpenError::Disk(_)) => {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await
+            }
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the store stays locked");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,64 +85,4 @@ async fn many_write_at_once_and_everybody_reads_their_own() {
     }
     assert_eq!(control.state().catalog.instances(), 400);
     control.stop().await;
-}
-
-/// `cargo test --release -p guildhall-control -- --ignored --nocapture load`
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures: run it in a release build"]
-async fn load_100_000_instances() {
-    let folder = tempfile::tempdir().unwrap();
-    {
-        let store = Embedded::open(folder.path(), embedded::Options::default()).unwrap();
-        for batch in 0..1_000 {
-            let ops = (0..100).map(|n| {
-                let name = format!("service-{}/10.0.{}.{}:8080", batch % 1_000, batch, n);
-                let spec = json!({"host": format!("10.0.{batch}.{n}"), "port": 8080, "zone": "z1", "version": "1.2.3",
-                    "tags": ["blue"], "metadata": {"pod": format!("pod-{n}")}, "checks": [{"type": "ttl", "ttl": "30s"}]});
-                let mut document = document(Kind::Instance, &name, spec);
-                document.metadata_mut().updated_by = Some("tester".to_owned());
-                document.metadata_mut().created_at = Some(guildhall_core::document::Timestamp(1_795_445_161_123));
-                document.metadata_mut().updated_at = Some(guildhall_core::document::Timestamp(1_795_445_161_123));
-                Op::put(document.key().store_key(guildhall_core::document::KeyPart::Spec), document.to_stored().unwrap())
-            });
-            store
-                .commit(Transaction {
-                    compare: Vec::new(),
-                    then: ops.collect(),
-                })
-                .await
-                .unwrap();
-        }
-    }
-    let before = resident();
-    let began = std::time::Instant::now();
-    let store = Embedded::open(folder.path(), embedded::Options::default()).unwrap();
-    let (opened, with_store) = (began.elapsed(), resident());
-    let began = std::time::Instant::now();
-    let control = Control::start(Arc::new(store), Options::default())
-        .await
-        .unwrap();
-    let loaded = began.elapsed();
-    until("all are on the board", || {
-        control.status().checks.instances == 100_000
-    })
-    .await;
-    let boarded = began.elapsed();
-    println!(
-        "store opened in {opened:?} ({} MiB), control in {loaded:?}, checks in {boarded:?} ({} MiB more)",
-        (with_store - before) >> 20,
-        (resident() - with_store) >> 20,
-    );
-    assert_eq!(control.state().catalog.instances(), 100_000);
-    control.stop().await;
-}
-
-/// Resident memory in bytes.
-fn resident() -> usize {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    text.split_whitespace()
-        .nth(1)
-        .and_then(|pages| pages.parse::<usize>().ok())
-        .unwrap_or(0)
-        * 4096
 }
