@@ -8,7 +8,7 @@ use crate::settings::{Log, LogFormat};
 
 /// Why nothing could be set up for log lines.
 #[derive(Debug, thiserror::Error)]
-pub enum LoggingError {
+pub(crate) enum LoggingError {
     /// The level is not one.
     #[error("log.level {level:?} is none: {detail}; write error, warn, info, debug or trace, or a list such as info,guildhall_control=debug")]
     Level {

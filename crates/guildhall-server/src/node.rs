@@ -12,7 +12,7 @@ use crate::clock;
 
 /// Where a node is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// It reads what it needs.
     Starting = 0,
     /// It does its work.

@@ -1,6 +1,7 @@
 //! Calls on the platform itself.
 
 use bytes::Bytes;
+use guildhall_core::document::Index;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
@@ -20,6 +21,14 @@ impl Client {
             server,
             body: response.into_body(),
         })
+    }
+
+    /// Replaces everything by a snapshot; answers the index of what stands there now.
+    pub async fn restore(&self, snapshot: Bytes) -> Result<Index, ClientError> {
+        let mut call = Call::post(path::SNAPSHOT.to_owned())
+            .header(http::header::CONTENT_TYPE, "application/octet-stream")?;
+        call.body = snapshot;
+        self.call(call).await?.written_index()
     }
 }
 

@@ -37,11 +37,6 @@ pub(super) struct Context {
 }
 
 impl Connection {
-    /// How to print.
-    pub(super) fn output(&self) -> Format {
-        self.output
-    }
-
     /// The namespace, as it was given.
     pub(super) fn namespace(&self) -> Result<Option<Namespace>, Failure> {
         let given = self.namespace.as_deref().filter(|name| !name.is_empty());

@@ -97,6 +97,11 @@ impl Failure {
         let _ = write!(std::io::stderr().lock(), "{self}");
     }
 
+    /// The exit code as a number.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
     /// The process's exit code.
     pub(crate) fn exit_code(&self) -> ExitCode {
         self.code.into()

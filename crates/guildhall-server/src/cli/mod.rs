@@ -4,12 +4,30 @@
 //! which says what happened, why, and the next move, and carries the exit code. Tables are for people, `-o json|yaml`
 //! for programs. Nothing here knows more of the platform than its API, apart from `server`, `settings` and `demo`.
 
+mod apply;
+mod child;
+mod completions;
 mod context;
+mod delete;
+mod diff;
 mod exit;
+mod export;
 mod failure;
+mod get;
+mod graph;
+mod impact;
+mod instances;
+mod lock;
+mod manifest;
 mod output;
+mod register;
 mod server;
+mod services;
 mod settings;
+mod snapshot;
+mod status;
+mod watch;
+mod words;
 
 use std::process::ExitCode;
 
@@ -45,7 +63,22 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Server(server::Server),
+    Status(status::Status),
+    Apply(apply::Apply),
+    Get(get::Get),
+    Delete(delete::Delete),
+    Diff(diff::Diff),
+    Export(export::Export),
+    Services(services::Services),
+    Instances(instances::Instances),
+    Watch(watch::Watch),
+    Graph(graph::Graph),
+    Impact(impact::Impact),
+    Lock(lock::Lock),
+    Snapshot(snapshot::Snapshot),
+    Register(register::Register),
     Settings(settings::Settings),
+    Completions(completions::Completions),
     #[command(hide = true)]
     ExitCodes(exit::ExitCodes),
 }
@@ -75,6 +108,37 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
     match command {
         Command::Server(server) => server.run(),
         Command::Settings(settings) => settings.run(),
+        Command::Completions(completions) => completions.run(),
         Command::ExitCodes(codes) => codes.run(),
+        command => {
+            let context = connection.context()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| Failure::new(Exit::Failure, "the runtime cannot be started").why(error))?;
+            runtime.block_on(call(command, context))
+        }
+    }
+}
+
+/// The commands that call a server.
+async fn call(command: Command, context: Context) -> Result<(), Failure> {
+    match command {
+        Command::Status(status) => status.run(context).await,
+        Command::Apply(apply) => apply.run(context).await,
+        Command::Get(get) => get.run(context).await,
+        Command::Delete(delete) => delete.run(context).await,
+        Command::Diff(diff) => diff.run(context).await,
+        Command::Export(export) => export.run(context).await,
+        Command::Services(services) => services.run(context).await,
+        Command::Instances(instances) => instances.run(context).await,
+        Command::Watch(watch) => watch.run(context).await,
+        Command::Graph(graph) => graph.run(context).await,
+        Command::Impact(impact) => impact.run(context).await,
+        Command::Lock(lock) => lock.run(context).await,
+        Command::Snapshot(snapshot) => snapshot.run(context).await,
+        Command::Register(register) => register.run(context).await,
+        // The others need no server, and were run before there was a runtime.
+        Command::Server(_) | Command::Settings(_) | Command::Completions(_) | Command::ExitCodes(_) => Ok(()),
     }
 }

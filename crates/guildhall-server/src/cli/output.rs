@@ -20,6 +20,8 @@ pub(crate) enum Format {
     Yaml,
     /// Names only, one a line.
     Name,
+    /// Graphviz, for `graph`.
+    Dot,
 }
 
 /// Whether colours are shown: on a terminal, unless NO_COLOR is set.
@@ -29,13 +31,23 @@ pub(crate) fn colours() -> bool {
 
 /// Writes `text` to stdout. A reader that has gone away (`| head`) is no failure.
 pub(crate) fn text(text: &str) -> Result<(), Failure> {
+    line(text).map(drop)
+}
+
+/// Writes `text` to stdout; whether anybody still reads.
+pub(crate) fn line(text: &str) -> Result<bool, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(Exit::Failure, "stdout cannot be written to").why(error))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::new(Exit::Failure, "stdout cannot be written to").why(error)),
     }
+}
+
+/// Writes a remark to stderr.
+pub(crate) fn warn(text: &str) {
+    // Nothing can be done when not even this can be written.
+    let _ = writeln!(io::stderr().lock(), "warning: {text}");
 }
 
 /// Writes `value` as indented JSON.
@@ -65,6 +77,7 @@ pub(crate) fn value<T: Serialize>(
         Format::Table => text(&table().render(colours())),
         Format::Json => json(value),
         Format::Yaml => yaml(value),
+        Format::Dot => Err(Failure::new(Exit::Usage, "only graphs are printed as dot").next("guildhall graph -o dot")),
         Format::Name => text(&names().into_iter().map(|name| name + "\n").collect::<String>()),
     }
 }

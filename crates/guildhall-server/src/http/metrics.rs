@@ -60,7 +60,7 @@ impl Metrics {
 
     fn family(&self) -> Family<Labels, Counter> {
         let family = Family::<Labels, Counter>::default();
-        let mut add = |resource, method, class: usize, count: &AtomicU64| {
+        let add = |resource, method, class: usize, count: &AtomicU64| {
             let count = count.load(Ordering::Relaxed);
             if count > 0 {
                 let labels = Labels { resource, method, status: CLASSES[class] };

@@ -25,7 +25,7 @@ mod registry;
 mod routes;
 mod service;
 mod snapshot;
-mod split;
+pub(crate) mod split;
 mod watch;
 
 pub(crate) use answer::Answer;
