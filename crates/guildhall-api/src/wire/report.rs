@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HeartbeatAnswer {
-    /// The instance's health after the heartbeat.
+    /// The instance's health as last published; a transition that this heartbeat causes is
+    /// committed, and told to watchers, a moment later.
     pub health: Health,
     /// Since when.
     pub since: Timestamp,

@@ -5,6 +5,7 @@ mod calls;
 mod endpoints;
 mod lifecycle;
 mod platform;
+mod real;
 mod registration;
 
 use std::time::Duration;
