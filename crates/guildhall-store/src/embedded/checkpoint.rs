@@ -65,7 +65,7 @@ pub(crate) fn write(
         encoder.lease(*lease, state, &mut chunk);
         flush(&mut chunk, CHUNK)?;
     }
-    for entry in job.tables.entries.values() {
+    for entry in job.tables.entries.iter() {
         encoder.entry(entry, &mut chunk);
         flush(&mut chunk, CHUNK)?;
     }

@@ -366,7 +366,7 @@ mod tests {
         for (lease, state) in &tables.leases {
             encoder.lease(*lease, state, &mut out);
         }
-        for entry in tables.entries.values() {
+        for entry in tables.entries.iter() {
             encoder.entry(entry, &mut out);
         }
         encoder.blob(b"blob", &mut out);

@@ -17,7 +17,7 @@ use crate::{Event, WatchBatch};
 pub struct HistoryOptions {
     /// At most so many revisions. Default 100,000.
     pub revisions: usize,
-    /// At most so many bytes of keys and values (some of which current entries share). Default 32 MiB.
+    /// At most so many bytes of keys and values (some of which current entries share). Default 16 MiB.
     pub bytes: usize,
     /// Nothing older than this, seen when something new is committed; counted afresh after a restart. Default 1 hour.
     pub age: Duration,
@@ -27,14 +27,14 @@ impl Default for HistoryOptions {
     fn default() -> Self {
         Self {
             revisions: 100_000,
-            bytes: 32 << 20,
+            bytes: 16 << 20,
             age: Duration::from_secs(3600),
         }
     }
 }
 
 /// Memory that an event takes besides its key and value, roughly.
-const EVENT_OVERHEAD: usize = 192;
+const EVENT_OVERHEAD: usize = 350;
 
 #[derive(Debug)]
 struct Kept {

@@ -25,6 +25,7 @@ mod codec;
 mod deadlines;
 mod dump;
 mod engine;
+mod entries;
 mod feed;
 mod format;
 mod history;

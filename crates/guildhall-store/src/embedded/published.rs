@@ -8,7 +8,6 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 
 use super::tables::Tables;
 use crate::{Entry, Page, Range, ReadError};
@@ -129,13 +128,12 @@ fn page(tables: &Tables, range: &Range) -> Page {
         .as_ref()
         .filter(|after| **after >= range.prefix);
     let start = match after {
-        Some(after) => Bound::Excluded(after),
-        None => Bound::Included(&range.prefix),
+        Some(after) => Bound::Excluded(&after[..]),
+        None => Bound::Included(&range.prefix[..]),
     };
     let mut under = tables
         .entries
-        .range::<_, Bytes>((start, Bound::Unbounded))
-        .map(|(_, entry)| entry)
+        .range(start)
         .take_while(|entry| entry.key.starts_with(&range.prefix));
     let entries: Vec<Arc<Entry>> = under.by_ref().take(limit).cloned().collect();
     Page {
@@ -154,7 +152,7 @@ mod tests {
         for key in keys {
             let entry = Entry {
                 key: (*key).into(),
-                value: Bytes::new(),
+                value: bytes::Bytes::new(),
                 created: 1,
                 modified: 1,
                 version: 1,

@@ -80,12 +80,9 @@ impl Stream {
                 }
                 Next::Entries { after } => {
                     let mut last = None;
-                    for entry in self
-                        .tables
-                        .entries
-                        .range::<_, Bytes>(start(after.as_ref()))
-                        .map(|(_, entry)| entry)
-                    {
+                    let after = after.as_ref().map(|after: &Bytes| &after[..]);
+                    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+                    for entry in self.tables.entries.range(start) {
                         encoder.entry(entry, chunk);
                         last = Some(&entry.key);
                         if chunk.len() >= CHUNK {

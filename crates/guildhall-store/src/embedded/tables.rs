@@ -9,7 +9,7 @@ use bytes::Bytes;
 use guildhall_core::document::Index;
 use imbl::{OrdMap, OrdSet};
 
-use super::record::Change;
+use super::{entries::Entries, record::Change};
 use crate::{BlobHash, Condition, Entry, Event, LeaseId, Op, Transaction, WatchBatch};
 
 /// Keys that one transaction of a lease's end deletes at most; the rest goes with further ones. It bounds a record.
@@ -27,7 +27,7 @@ pub(crate) struct Tables {
     /// The last lease granted.
     pub(crate) last_lease: u64,
     /// Entries by key.
-    pub(crate) entries: OrdMap<Bytes, Arc<Entry>>,
+    pub(crate) entries: Entries,
     /// Leases that have not ended.
     pub(crate) leases: OrdMap<LeaseId, Lease>,
     /// How many entries name each blob.
@@ -70,7 +70,7 @@ impl Tables {
             },
             compacted: 0,
             last_lease: 0,
-            entries: OrdMap::new(),
+            entries: Entries::default(),
             leases: OrdMap::new(),
             blobs: OrdMap::new(),
         }
@@ -84,7 +84,7 @@ impl Tables {
         has_blob: impl Fn(&BlobHash) -> bool,
     ) -> Result<Option<Change>, Refusal> {
         for (at, compare) in transaction.compare.iter().enumerate() {
-            let entry = self.entries.get(&compare.key[..]).map(|entry| &**entry);
+            let entry = self.entries.get(&compare.key).map(|entry| &**entry);
             if !holds(&compare.condition, entry) {
                 return Err(Refusal::Conflict { at });
             }
@@ -105,7 +105,7 @@ impl Tables {
                     if let Some(blob) = blobs.iter().find(|blob| !has_blob(blob)) {
                         return Err(Refusal::Blob(*blob));
                     }
-                    let (created, version) = match self.entries.get(&key[..]) {
+                    let (created, version) = match self.entries.get(&key) {
                         Some(old) => (old.created, old.version + 1),
                         None => (revision, 1),
                     };
@@ -123,19 +123,19 @@ impl Tables {
                     events.push(Event::Put(Arc::new(entry)));
                 }
                 Op::Delete { key } => {
-                    if self.entries.contains_key(&key[..]) {
+                    if self.entries.contains(&key) {
                         events.push(Event::Delete { key });
                     }
                 }
             }
         }
-        if events.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Change::Commit(WatchBatch {
-            revision,
-            events: events.into(),
-        })))
+        // One allocation less for the usual transaction of one change.
+        let events: Arc<[Event]> = match <[Event; 1]>::try_from(events) {
+            Ok(event) => Arc::new(event),
+            Err(events) if events.is_empty() => return Ok(None),
+            Err(events) => events.into(),
+        };
+        Ok(Some(Change::Commit(WatchBatch { revision, events })))
     }
 
     /// The next change on the way to a lease's end, to be applied and asked for again until it is
@@ -209,7 +209,7 @@ impl Tables {
 
     /// Sets an entry as it is, with all that hangs on it.
     pub(crate) fn put(&mut self, entry: &Arc<Entry>, freed: &mut Vec<BlobHash>) {
-        let old = self.entries.insert(entry.key.clone(), Arc::clone(entry));
+        let old = self.entries.insert(Arc::clone(entry));
         for blob in &entry.blobs {
             *self.blobs.entry(*blob).or_insert(0) += 1;
         }
@@ -226,7 +226,7 @@ impl Tables {
     }
 
     fn delete(&mut self, key: &Bytes, freed: &mut Vec<BlobHash>) {
-        if let Some(old) = self.entries.remove(&key[..]) {
+        if let Some(old) = self.entries.remove(key) {
             self.detach(old.lease, key);
             self.release(&old, freed);
         }
@@ -366,7 +366,7 @@ mod tests {
             tables.apply(&change, &mut Vec::new()).unwrap();
         }
         assert_eq!(sizes, [LEASE_END_KEYS, LEASE_END_KEYS, 5]);
-        assert!(tables.entries.is_empty() && tables.leases.is_empty());
+        assert!(tables.entries.len() == 0 && tables.leases.is_empty());
     }
 
     #[test]
