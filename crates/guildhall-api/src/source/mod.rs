@@ -1,7 +1,7 @@
 //! A source of snapshots over the watch, with a copy on disk.
 //!
 //! The gateway and the SDK read their documents through core's
-//! [`SnapshotSource`](guildhall_core::source::SnapshotSource). [`RemoteSource`] is the one for those
+//! [`SnapshotSource`]. [`RemoteSource`] is the one for those
 //! that do not run in the control plane's process. It never fails: while the control plane is away
 //! it keeps trying, and at a start without it the first update comes from the [`DiskCache`].
 //!
@@ -9,10 +9,10 @@
 //! held back for a while ([`SourceOptions::hold`]), so that instances that still run are still used
 //! while they register again.
 //!
-//! - [`assemble`]: pure: events of the watch to updates.
-//! - [`guard`]: pure: whether a full state is too empty to be believed at once.
-//! - [`cache`]: the copy on disk.
-//! - [`task`]: the loop that does it all.
+//! - `assemble`: pure: events of the watch to updates.
+//! - `guard`: pure: whether a full state is too empty to be believed at once.
+//! - `cache`: the copy on disk.
+//! - `task`: the loop that does it all.
 
 mod assemble;
 mod cache;
