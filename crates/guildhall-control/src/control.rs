@@ -20,6 +20,10 @@ use crate::view::{self, State, View};
 use crate::watch::{self, Hub, HubStatistics, Polled, Scope, Source, Subscription};
 use crate::{Error, Options};
 
+/// How many events may wait for those in this process that follow everything: a burst that no
+/// client could keep up with must not make them read all documents again.
+const OWN_QUEUE: usize = 1 << 16;
+
 /// The running control plane. Cheap to clone; all clones are the same one.
 #[derive(Clone)]
 pub struct Control {
@@ -48,6 +52,8 @@ pub struct ControlStatus {
     pub index: Index,
     /// Documents there are.
     pub documents: usize,
+    /// Stored documents or statuses that could not be read and are not shown; the log names them.
+    pub unreadable: usize,
     /// How the store is.
     pub store: guildhall_store::Status,
     /// Watchers, and what was done for them.
@@ -176,13 +182,10 @@ impl Control {
         from: Option<Index>,
     ) -> Result<Subscription, Error> {
         self.catch_up(from).await?;
-        Subscription::open(
-            &self.shared.hub,
-            self.shared.view.cell(),
-            caller,
-            scope,
-            from,
-        )
+        let Shared {
+            hub, view, options, ..
+        } = &*self.shared;
+        Subscription::open(hub, view.cell(), caller, scope, from, options.watch.queue)
     }
 
     /// The long poll: waits until a key in scope was touched after `since`, at most for `wait`.
@@ -223,13 +226,8 @@ impl Control {
 
     fn system_watch(&self, scope: Scope) -> Result<Subscription, Error> {
         let system = Caller::system("control");
-        Subscription::open(
-            &self.shared.hub,
-            self.shared.view.cell(),
-            &system,
-            scope,
-            None,
-        )
+        let Shared { hub, view, .. } = &*self.shared;
+        Subscription::open(hub, view.cell(), &system, scope, None, OWN_QUEUE)
     }
 
     /// How it is.
@@ -238,6 +236,7 @@ impl Control {
         ControlStatus {
             index: state.index,
             documents: state.documents.len(),
+            unreadable: self.shared.view.unreadable(),
             store: self.shared.store.status(),
             watches: self.shared.hub.statistics(),
             checks: self.shared.board.statistics(),

@@ -4,15 +4,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use super::{AuditRecord, AuditSink};
 
-/// How long a written record may wait in memory for others before it goes to the file.
-const LINGER: Duration = Duration::from_millis(100);
+/// How many records are gathered for one write.
+const BATCH: usize = 1_024;
 
 /// Where the audit file is and how much of it is kept.
 #[derive(Clone, Debug)]
@@ -83,11 +82,10 @@ impl FileSink {
 impl AuditSink for FileSink {
     fn record(&self, record: AuditRecord) {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = sender.as_ref().map(|sender| sender.try_send(record));
-        if matches!(
-            sent,
-            None | Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
-        ) {
+        let taken = sender
+            .as_ref()
+            .is_some_and(|sender| sender.try_send(record).is_ok());
+        if !taken {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -110,45 +108,31 @@ impl Drop for FileSink {
     }
 }
 
-/// The thread: until every sender is gone, lines go to the file and reach it within [`LINGER`].
+/// The thread: writes what waits, and then at once to the file, until every sender is gone.
 fn write_all(mut file: Rotated, records: &Receiver<AuditRecord>, lost: &AtomicU64) {
     let mut broken = false;
-    let mut dirty = false;
-    loop {
-        let result = if dirty {
-            match records.recv_timeout(LINGER) {
-                Ok(record) => file.append(&record),
-                Err(RecvTimeoutError::Timeout) => {
-                    dirty = false;
-                    file.flush()
-                }
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-        } else {
-            match records.recv() {
-                Ok(record) => {
-                    dirty = true;
-                    file.append(&record)
-                }
-                Err(_) => break,
-            }
-        };
-        match result {
-            Ok(()) if broken => {
-                broken = false;
-                tracing::warn!(path = %file.options.path.display(), "the audit file is written again");
-            }
-            Ok(()) => {}
-            Err(error) => {
-                lost.fetch_add(1, Ordering::Relaxed);
-                if !std::mem::replace(&mut broken, true) {
-                    tracing::error!(path = %file.options.path.display(), %error, "audit records are being lost");
-                }
+    while let Ok(first) = records.recv() {
+        let mut results = vec![file.append(&first)];
+        results.extend(
+            records
+                .try_iter()
+                .take(BATCH)
+                .map(|record| file.append(&record)),
+        );
+        results.push(file.flush());
+        let mut failed = false;
+        for error in results.into_iter().filter_map(Result::err) {
+            failed = true;
+            lost.fetch_add(1, Ordering::Relaxed);
+            if !std::mem::replace(&mut broken, true) {
+                let path = file.options.path.display();
+                tracing::error!(%path, %error, "audit records are being lost");
             }
         }
-    }
-    if let Err(error) = file.flush() {
-        tracing::error!(path = %file.options.path.display(), %error, "the last audit records are lost");
+        if broken && !failed {
+            broken = false;
+            tracing::warn!(path = %file.options.path.display(), "the audit file is written again");
+        }
     }
 }
 

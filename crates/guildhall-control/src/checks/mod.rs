@@ -1,7 +1,7 @@
 //! Who checks instances, and when.
 //!
-//! - [`Board`](board::Board): every check there is, with its machine, in one queue by time. Soft
-//!   state: heartbeats and results live here and are gone with the process.
+//! - `board`: every check there is, with its machine, in one queue by time. Soft state: heartbeats
+//!   and results live here and are gone with the process.
 //! - `service`: the task that follows the registry, asks the board what is due and runs it.
 //! - `probe`: how one check is run.
 //!
@@ -13,6 +13,7 @@ mod options;
 mod probe;
 mod queue;
 mod service;
+mod table;
 mod watched;
 
 pub use board::CheckStatistics;
@@ -20,3 +21,4 @@ pub use options::CheckOptions;
 
 pub(crate) use board::{Board, Reported};
 pub(crate) use service::{run, scope};
+pub(crate) use table::Said;

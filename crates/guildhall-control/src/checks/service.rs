@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::board::Job;
 use super::probe::Prober;
+use super::table::Said;
 use crate::clock;
 use crate::control::Shared;
 use crate::watch::{Event, EventKind, Kinds, Scope, Subscription};
@@ -114,7 +115,8 @@ fn follow(shared: &Shared, event: &Event, replayed: &mut Option<HashSet<Document
             if let Some(seen) = replayed {
                 seen.insert(instance.key());
             }
-            board.know(instance, &shared.view.load().catalog, now);
+            let anew = replayed.is_some();
+            board.know(instance, &shared.view.load().catalog, anew, now);
         }
         // Its default checks may be others now.
         (_, Some(Document::Service(service))) => {
@@ -129,7 +131,7 @@ fn follow(shared: &Shared, event: &Event, replayed: &mut Option<HashSet<Document
                 .instances
                 .values()
                 .filter(|instance| instance.spec.checks.is_empty());
-            followers.for_each(|instance| board.know(instance, &state.catalog, now));
+            followers.for_each(|instance| board.know(instance, &state.catalog, false, now));
         }
         _ => {}
     }
@@ -148,14 +150,13 @@ async fn check(shared: Arc<Shared>, prober: Arc<Prober>, job: Job) {
     match result {
         Some(result) => {
             let now = clock::moment();
-            shared.board.finish(
-                &job,
-                result.outcome,
-                &result.output,
-                started,
-                &shared.transitions,
-                now,
-            );
+            let said = Said {
+                outcome: result.outcome,
+                output: &result.output,
+            };
+            shared
+                .board
+                .finish(&job, said, started, &shared.transitions, now);
         }
         None => shared.board.abandon(&job),
     }

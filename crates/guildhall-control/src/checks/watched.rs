@@ -12,6 +12,8 @@ use guildhall_core::registry::{Check, CheckState, Instance, Probe, Service};
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) generation: u32,
+    /// The revision of the instance's document: older ones are passed over.
+    pub(super) revision: u64,
     pub(super) subject: Subject,
     pub(super) checks: Vec<WatchedCheck>,
 }
@@ -74,6 +76,7 @@ impl Watched {
             .collect();
         Self {
             generation,
+            revision: subject.instance.metadata.revision,
             subject,
             checks,
         }
@@ -81,6 +84,7 @@ impl Watched {
 
     /// Takes in newer documents. Machines of checks that are as they were go on; whether all do.
     pub(super) fn renew(&mut self, subject: Subject, now: Moment) -> bool {
+        self.revision = subject.instance.metadata.revision;
         if self.subject.checks() == subject.checks() {
             self.subject = subject;
             return true;

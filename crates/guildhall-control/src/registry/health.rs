@@ -5,7 +5,7 @@ use guildhall_core::document::{Document, DocumentKey, KeyPart, Problems};
 use guildhall_core::registry::CheckState;
 use guildhall_core::registry::health::CheckOutcome;
 
-use crate::checks::Reported;
+use crate::checks::{Reported, Said};
 use crate::control::Shared;
 use crate::{Error, clock};
 
@@ -56,15 +56,11 @@ pub(super) async fn report(
             "report passing, warning or critical; starting is where a check begins",
         )
     })?;
+    let said = Said { outcome, output };
     let tell = || {
-        shared.board.report(
-            key,
-            check,
-            outcome,
-            output,
-            &shared.transitions,
-            clock::moment(),
-        )
+        shared
+            .board
+            .report(key, check, said, &shared.transitions, clock::moment())
     };
     let mut reported = tell();
     if reported == Reported::Unknown {
@@ -107,6 +103,8 @@ async fn know(shared: &Shared, key: &DocumentKey) -> Result<(), Error> {
     let Some(Document::Instance(instance)) = state.get(key) else {
         return Err(Error::NotFound(key.clone()));
     };
-    shared.board.know(instance, &state.catalog, clock::moment());
+    shared
+        .board
+        .know(instance, &state.catalog, false, clock::moment());
     Ok(())
 }

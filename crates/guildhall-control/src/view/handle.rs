@@ -1,5 +1,6 @@
 //! What readers hold of the view.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -17,6 +18,7 @@ pub(crate) struct View {
     index: watch::Sender<Index>,
     /// Asks the store's watch how far it is, for revisions that hold no document.
     progress: Mutex<Option<Progress>>,
+    unreadable: AtomicUsize,
 }
 
 impl View {
@@ -26,6 +28,7 @@ impl View {
             state: Arc::new(ArcSwap::from_pointee(state)),
             index,
             progress: Mutex::new(None),
+            unreadable: AtomicUsize::new(0),
         }
     }
 
@@ -39,8 +42,15 @@ impl View {
         &self.state
     }
 
-    pub(super) fn publish(&self, state: State) {
+    /// Publishes a state, of which `unreadable` stored documents are missing.
+    pub(super) fn publish(&self, state: State, unreadable: usize) {
+        self.unreadable.store(unreadable, Ordering::Relaxed);
         self.state.store(Arc::new(state));
+    }
+
+    /// How many stored documents or statuses could not be read.
+    pub(crate) fn unreadable(&self) -> usize {
+        self.unreadable.load(Ordering::Relaxed)
     }
 
     /// Wakes those who wait for the published state.

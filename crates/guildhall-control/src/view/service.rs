@@ -30,6 +30,7 @@ pub(crate) async fn start(store: &dyn Store, hub: &Hub) -> Result<(View, Folding
     let loaded = load(store).await?;
     let index = loaded.state.index;
     let view = View::new(loaded.state.clone());
+    view.publish(loaded.state.clone(), loaded.unreadable);
     hub.resync(index);
     let watch = follow(store, &view, index).await.ok();
     Ok((
@@ -114,7 +115,7 @@ async fn take(
     };
     let index = folder.state.index;
     if index != view.load().index {
-        view.publish(folder.state.clone());
+        view.publish(folder.state.clone(), folder.unreadable);
         hub.deliver(&changes, index);
         view.announce(index);
     }
@@ -135,7 +136,7 @@ async fn start_over(store: &dyn Store, view: &View, hub: &Hub, folding: &mut Fol
     let state = loaded.state;
     let index = state.index;
     folding.folder = Folder::new(state.clone(), loaded.unreadable);
-    view.publish(state);
+    view.publish(state, loaded.unreadable);
     hub.resync(index);
     view.announce(index);
     folding.watch = follow(store, view, index).await.ok();

@@ -41,13 +41,15 @@ struct Replay {
 }
 
 impl Subscription {
-    /// Starts watching: from nothing, or from where the watcher says it stands.
+    /// Starts watching: from nothing, or from where the watcher says it stands. `queue` is how
+    /// many events may wait.
     pub(crate) fn open(
         hub: &Arc<Hub>,
         view: &Arc<ArcSwap<State>>,
         caller: &Caller,
         scope: Scope,
         from: Option<Index>,
+        queue: usize,
     ) -> Result<Self, Error> {
         let sight = Sight::of(caller, scope.kinds, scope.namespace.as_ref())?;
         let mut inner = hub.lock();
@@ -55,7 +57,7 @@ impl Subscription {
         let current = state.index;
         let known = from.filter(|from| current.covers(*from));
         let base = known.map_or(current.revision, |known| known.revision);
-        let subscriber = Arc::new(Subscriber::new(scope, sight, hub.options.queue, base));
+        let subscriber = Arc::new(Subscriber::new(scope, sight, queue, base));
         let mut replay = None;
         match (from, known.and_then(|known| inner.since(known.revision))) {
             (None, _) => replay = Some(Replay::of(Arc::clone(&state))),

@@ -292,3 +292,23 @@ async fn an_instance_that_comes_back_begins_anew() {
     world.beat().await;
     world.until_health(&u1(), Health::Healthy).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restore_the_older_document_is_what_is_checked() {
+    let world = World::new().await;
+    world.seen(service("filler", json!({}))).await;
+    world
+        .seen(checked("users/u1", json!([{"type": "ttl", "ttl": "1h"}])))
+        .await;
+    world.store.replace(2);
+    let old = checked("users/u1", json!([{"type": "ttl", "ttl": "2s"}]));
+    let key = u1().store_key(guildhall_core::document::KeyPart::Spec);
+    let put = guildhall_store::Op::put(key, old.to_stored().unwrap());
+    let restored = guildhall_store::Transaction::new().then(put);
+    guildhall_store::Store::commit(&*world.store, restored)
+        .await
+        .unwrap();
+    // The duty is not held in the restored store: it is taken up anew, and deadlines with it.
+    let took = world.until_health(&u1(), Health::Unhealthy).await;
+    assert!(took < Duration::from_secs(8), "{took:?}");
+}

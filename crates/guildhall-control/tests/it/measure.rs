@@ -60,6 +60,7 @@ async fn load_100_000_instances() {
     assert!(child.status().unwrap().success());
 }
 
+#[expect(clippy::print_stdout, reason = "the figures")]
 async fn measure_load(folder: &std::path::Path) {
     let (empty, began) = (resident(), Instant::now());
     let store = open(folder).await;

@@ -213,5 +213,6 @@ async fn what_cannot_be_read_is_left_out_and_the_rest_goes_on() {
     let world = world.restarted().await;
     assert_eq!(world.control.state().documents.len(), 2);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(world.control.status().documents, 2);
+    let status = world.control.status();
+    assert_eq!((status.documents, status.unreadable), (2, 2));
 }
