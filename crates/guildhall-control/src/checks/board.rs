@@ -334,3 +334,70 @@ impl Board {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use guildhall_core::document::{Metadata, Namespace, ServiceName, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn ten_thousand_checks_do_not_fire_together() {
+        let board = Board::new(CheckOptions {
+            concurrency: 20_000,
+            seed: Some(1),
+            ..CheckOptions::default()
+        });
+        let transitions = Transitions::new(50);
+        let start = Moment {
+            monotonic: crate::clock::now(),
+            wall: Timestamp(1),
+        };
+        let mut spec = Instance::new(ServiceName::new("users").unwrap(), "127.0.0.1", 1);
+        spec.checks = vec![serde_json::from_value(serde_json::json!({"type": "tcp"})).unwrap()];
+        for n in 0..10_000 {
+            let object = Object::new(
+                Metadata::named(Namespace::default(), format!("u{n}")),
+                spec.clone(),
+            );
+            board.know(&Arc::new(object), &Catalog::new(), false, start);
+        }
+        let said = Said {
+            outcome: CheckOutcome::Passing,
+            output: "",
+        };
+        let mut started = Vec::new();
+        for step in 1..=2_200 {
+            let now = Moment {
+                monotonic: start.monotonic + Duration::from_millis(step * 10),
+                ..start
+            };
+            let mut jobs = 0;
+            loop {
+                let (batch, _) = board.tick(&transitions, now);
+                if batch.is_empty() {
+                    break;
+                }
+                jobs += batch.len();
+                for job in &batch {
+                    board.finish(job, said, now.monotonic, &transitions, now);
+                }
+            }
+            started.push(jobs);
+        }
+        // Whoever is not known yet is asked within a second; later all are spread over the
+        // interval of ten seconds.
+        assert_eq!(started[..100].iter().sum::<usize>() / 1_000, 10);
+        assert!(
+            started[..100].iter().all(|jobs| *jobs < 200),
+            "{:?}",
+            &started[..100]
+        );
+        let later = &started[1_200..2_200];
+        assert_eq!(later.iter().sum::<usize>(), 10_000);
+        assert!(
+            later.iter().all(|jobs| *jobs < 40),
+            "at most four times the mean"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! How what checks find becomes a document's status.
 //!
-//! Only transitions are written: [`Transitions`] gathers them, one task commits up to 128
+//! Only transitions are written: `transitions` gathers them, one task commits up to 128
 //! operations of many instances in one transaction, under `live/status/…` and `timeline/…`,
 //! fenced by the duty's key. An operator's maintenance goes the same way, durable when answered.
 

@@ -2,7 +2,7 @@
 //!
 //! - [`Scope`]: which documents somebody watches.
 //! - [`Subscription`]: a stream of [`Event`]s of one scope, without gaps or with a `resync`.
-//! - [`Hub`](hub::Hub): the waiters, keyed so that a change wakes only those whose scope holds it.
+//! - `hub`: the waiters, keyed so that a change wakes only those whose scope holds it.
 //! - `poll`: the long poll, which waits for the next change without a queue.
 //!
 //! Nothing here has a task or a timer of its own: an idle watcher is a few hundred bytes.
