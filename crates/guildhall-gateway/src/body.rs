@@ -207,27 +207,18 @@ impl ResponseBody {
                 limit,
             } => (incoming, upstream, limit),
         };
-        let mut moved = false;
-        let frame = loop {
-            match Pin::new(&mut *incoming).poll_frame(cx) {
-                Poll::Ready(frame) => break frame,
-                Poll::Pending if moved => {
-                    if let Some(limit) = limit
-                        && limit.deadline.poll(limit.timer.as_mut(), cx).is_ready()
-                    {
-                        self.broke_off(Reason::RequestTimeout);
-                        return Poll::Ready(Some(Err(BrokenOff::Expired)));
-                    }
-                    return Poll::Pending;
-                }
-                // The body only moves if its connection does.
-                Poll::Pending => {
-                    if let Some(connection) = upstream {
-                        let _ = connection.poll(cx);
-                    }
-                    moved = true;
-                }
+        let polled = match upstream {
+            Some(upstream) => upstream.poll_body(incoming, cx),
+            None => Pin::new(&mut *incoming).poll_frame(cx),
+        };
+        let Poll::Ready(frame) = polled else {
+            if let Some(limit) = limit
+                && limit.deadline.poll(limit.timer.as_mut(), cx).is_ready()
+            {
+                self.broke_off(Reason::RequestTimeout);
+                return Poll::Ready(Some(Err(BrokenOff::Expired)));
             }
+            return Poll::Pending;
         };
         let over = match &frame {
             Some(Ok(frame)) => frame.is_trailers() || incoming.is_end_stream(),
@@ -238,13 +229,8 @@ impl ResponseBody {
             None => true,
         };
         if over {
-            if let Some(mut upstream) = upstream.take() {
-                if !upstream.is_reusable() {
-                    let _ = upstream.poll(cx);
-                }
-                if let Some(record) = &self.record {
-                    record.give_back(upstream);
-                }
+            if let (Some(upstream), Some(record)) = (upstream.take(), &self.record) {
+                record.give_back(upstream);
             }
             self.content = Content::Empty;
         }

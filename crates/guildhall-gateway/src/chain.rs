@@ -222,7 +222,7 @@ async fn decide(
     let mut outgoing = Outgoing {
         path,
         prefix: routed.prefix,
-        host: authority,
+        host: authority.filter(|_| head.uri.authority().is_some()),
         headers: head.headers,
     };
     if routed.rule.is_none() {
@@ -349,6 +349,7 @@ fn share<'b>(
 struct Outgoing<'p> {
     path: Cow<'p, str>,
     prefix: usize,
+    /// Where it differs from the `Host` header.
     host: Option<HeaderValue>,
     headers: HeaderMap,
 }
@@ -384,6 +385,7 @@ fn compose(
 ) -> Request<RequestBody> {
     match host {
         Some(host) => drop(headers.insert(HOST, host)),
+        None if headers.contains_key(HOST) => {}
         // HTTP/1.0 without a host: the backend is asked in HTTP/1.1, which needs one.
         None => drop(headers.insert(HOST, HeaderValue::from_static("localhost"))),
     }
@@ -436,7 +438,8 @@ async fn attempt(
             let reused = pooled.is_some();
             let mut upstream = match pooled.take() {
                 Some(upstream) => upstream,
-                None => match deadline.limit(upstream::connect(worker, endpoint)).await {
+                                // Boxed, because a request that finds a connection must not carry this along.
+                None => match Box::pin(deadline.limit(upstream::connect(worker, endpoint))).await {
                     Ok(Ok(upstream)) => upstream,
                     Ok(Err(error)) => {
                         tracing::debug!(endpoint = &*endpoint.state.label, %error, "an endpoint cannot be reached");
@@ -571,7 +574,7 @@ async fn pass_on(
     head.headers
         .insert(CONNECTION, HeaderValue::from_static("upgrade"));
     head.headers.insert(UPGRADE, protocol);
-    let backend = upstream.into_tunnel().await.ok_or(UNASKED)?;
+    let backend = Box::pin(upstream.into_tunnel()).await.ok_or(UNASKED)?;
     Ok(Answer::Tunnel {
         head,
         client,

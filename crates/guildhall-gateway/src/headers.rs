@@ -27,18 +27,56 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
+/// Which of the headers that a proxy has something to do with are there: found in one pass over
+/// the names, where asking the map for each would hash each.
+#[derive(Clone, Copy, Debug, Default)]
+struct Present {
+    connection: bool,
+    upgrade: bool,
+    /// Any of those that are simply taken away.
+    hop: bool,
+    transfer_encoding: bool,
+    te: bool,
+}
+
+/// Taken away whatever they say.
+const HOP_BY_HOP: [HeaderName; 6] = [
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    HTTP2_SETTINGS,
+    // The library answers the client's expectation itself when the body is first read, and sends
+    // the body on at once.
+    EXPECT,
+    PROXY_AUTHORIZATION,
+    PROXY_AUTHENTICATE,
+];
+
+impl Present {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut present = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "connection" => present.connection = true,
+                "upgrade" => present.upgrade = true,
+                "te" => present.te = true,
+                "transfer-encoding" => present.transfer_encoding = true,
+                "keep-alive" | "proxy-connection" | "http2-settings" | "expect" | "proxy-authorization"
+                | "proxy-authenticate" => present.hop = true,
+                _ => {}
+            }
+        }
+        present
+    }
+}
+
 /// Takes away what concerns the connection and not the message (RFC 9110 section 7.6.1), and says
 /// which upgrade the message asks for.
-fn strip_hop_by_hop(headers: &mut HeaderMap) -> Option<HeaderValue> {
+fn strip_hop_by_hop(headers: &mut HeaderMap, present: Present) -> Option<HeaderValue> {
     let mut upgrades = false;
-    if headers.contains_key(CONNECTION) {
+    if present.connection {
         let mut named: SmallVec<[HeaderName; 4]> = SmallVec::new();
         for value in headers.get_all(CONNECTION) {
-            for option in value
-                .as_bytes()
-                .split(|byte| *byte == b',')
-                .map(<[u8]>::trim_ascii)
-            {
+            for option in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
                 match HeaderName::from_bytes(option) {
                     // What frames or addresses the message is not the connection's to name: taking
                     // it away would change the message's meaning.
@@ -55,32 +93,27 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) -> Option<HeaderValue> {
             headers.remove(name);
         }
     }
-    let upgrade = headers.remove(UPGRADE).filter(|_| upgrades);
-    for name in [
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        HTTP2_SETTINGS,
-        TRANSFER_ENCODING,
-    ] {
-        headers.remove(name);
+    if present.hop {
+        for name in HOP_BY_HOP {
+            headers.remove(name);
+        }
     }
-    upgrade
+    if present.transfer_encoding {
+        headers.remove(TRANSFER_ENCODING);
+    }
+    if present.upgrade { headers.remove(UPGRADE).filter(|_| upgrades) } else { None }
 }
 
 /// Prepares a request's headers for the backend; gives the upgrade that is asked for.
 pub(crate) fn request_hygiene(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    let upgrade = strip_hop_by_hop(headers);
-    // The library answers the client's expectation itself when the body is first read, and sends
-    // the body on at once.
-    headers.remove(EXPECT);
-    headers.remove(PROXY_AUTHORIZATION);
-    if let Some(te) = headers.remove(TE) {
+    let present = Present::of(headers);
+    let upgrade = strip_hop_by_hop(headers, present);
+    if present.te
+        && let Some(te) = headers.remove(TE)
+    {
         // gRPC needs to be told that trailers arrive; all other codings end here.
-        let codings = te.as_bytes().split(|byte| *byte == b',');
-        if codings
-            .map(<[u8]>::trim_ascii)
-            .any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
-        {
+        let mut codings = te.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        if codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers")) {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         }
     }
@@ -89,18 +122,30 @@ pub(crate) fn request_hygiene(headers: &mut HeaderMap) -> Option<HeaderValue> {
 
 /// Prepares a response's headers for the client; gives the protocol switched to.
 pub(crate) fn response_hygiene(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    if headers.contains_key(TRANSFER_ENCODING) {
+    let present = Present::of(headers);
+    if present.transfer_encoding {
         // The coding decides about the length (RFC 9112 section 6.3); to pass on both would hand
         // the ambiguity to the client.
         headers.remove(CONTENT_LENGTH);
     }
-    headers.remove(PROXY_AUTHENTICATE);
-    strip_hop_by_hop(headers)
+    strip_hop_by_hop(headers, present)
 }
 
 /// Tells the backend who asks. What a client says about itself is only believed, and extended, if
 /// it is a trusted proxy.
 pub(crate) fn forward(headers: &mut HeaderMap, peer: &Peer, host: Option<&HeaderValue>) {
+    let said = headers.keys().any(|name| {
+        matches!(name.as_str(), "forwarded" | "x-real-ip" | "x-forwarded-for" | "x-forwarded-port"
+            | "x-forwarded-proto" | "x-forwarded-host")
+    });
+    if !said {
+        headers.append(X_FORWARDED_FOR, peer.forwarded_for.clone());
+        headers.append(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+        if let Some(host) = host {
+            headers.append(X_FORWARDED_HOST, host.clone());
+        }
+        return;
+    }
     // Never written here, and so never to be believed.
     headers.remove(FORWARDED);
     headers.remove(X_REAL_IP);

@@ -1,4 +1,5 @@
-//! A client's socket as hyper sees it: every byte passes the scanner first.
+//! Sockets as hyper sees them: every byte of a client passes the scanner first, and small messages
+//! are written in one piece.
 
 use std::{
     io,
@@ -10,6 +11,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use smallvec::SmallVec;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -153,12 +155,79 @@ impl AsyncWrite for ClientStream {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(cx, slices))?;
+        let written = ready!(write_slices(&mut this.stream, cx, slices))?;
         this.observed.active();
         Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+/// A backend's socket.
+#[derive(Debug)]
+pub(crate) struct BackendStream(pub(crate) TcpStream);
+
+impl AsyncRead for BackendStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for BackendStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        write_slices(&mut self.get_mut().0, cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}
+
+/// Up to this many bytes a copy is cheaper than what the kernel does for several pieces.
+const SMALL: usize = 4 * 1024;
+
+/// Writes several pieces in one call, as one piece if they are small.
+fn write_slices(
+    stream: &mut TcpStream,
+    cx: &mut Context<'_>,
+    slices: &[io::IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    let total: usize = slices.iter().map(|slice| slice.len()).sum();
+    match slices {
+        [only] => Pin::new(stream).poll_write(cx, only),
+        _ if total <= SMALL => {
+            let mut piece = SmallVec::<[u8; SMALL]>::new();
+            for slice in slices {
+                piece.extend_from_slice(slice);
+            }
+            Pin::new(stream).poll_write(cx, &piece)
+        }
+        _ => Pin::new(stream).poll_write_vectored(cx, slices),
     }
 }

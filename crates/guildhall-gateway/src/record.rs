@@ -113,7 +113,7 @@ impl Record {
     }
 
     /// The exchange on `upstream` is over: it may carry another one, of anybody on this worker.
-    pub(crate) fn give_back(&self, upstream: Box<Upstream>) {
+    pub(crate) fn give_back(&self, mut upstream: Box<Upstream>) {
         if upstream.is_reusable() {
             self.worker.pools().put(upstream, self.worker.tick());
         }

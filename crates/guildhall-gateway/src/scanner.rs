@@ -218,9 +218,17 @@ impl Scanner {
                 self.refuse(Violation::LeadingBytes);
                 return &[];
             }
-            if let Some(end) = memmem::find(bytes, b"\r\n\r\n") {
-                self.close_head(&bytes[..end + 4]);
-                return &bytes[end + 4..];
+            // The usual case: all of it is here, and read in one pass.
+            match framing(bytes) {
+                Ok(Some((end, framing))) => {
+                    self.begin_body(framing);
+                    return &bytes[end..];
+                }
+                Ok(None) => {}
+                Err(violation) => {
+                    self.refuse(violation);
+                    return &[];
+                }
             }
         }
         // The end may straddle two reads.
@@ -231,7 +239,11 @@ impl Scanner {
             Some(at) => {
                 let end = from + at + 4;
                 let head = std::mem::take(&mut self.partial);
-                self.close_head(&head[..end]);
+                match framing(&head[..end]) {
+                    Ok(Some((_, framing))) => self.begin_body(framing),
+                    Ok(None) => self.refuse(Violation::BareLineFeed),
+                    Err(violation) => self.refuse(violation),
+                }
                 &bytes[end - before..]
             }
             None => {
@@ -250,15 +262,11 @@ impl Scanner {
         }
     }
 
-    fn close_head(&mut self, head: &[u8]) {
-        match framing(head) {
-            Err(violation) => self.refuse(violation),
-            Ok(Framing {
-                upgrade: true,
-                body: State::Head,
-            }) => self.state = State::Upgrade,
-            Ok(Framing { body, .. }) => self.state = body,
-        }
+    fn begin_body(&mut self, framing: Framing) {
+        self.state = match framing {
+            Framing { upgrade: true, body: State::Head } => State::Upgrade,
+            Framing { body, .. } => body,
+        };
     }
 
     fn chunked<'b>(&mut self, chunk: Chunk, bytes: &'b [u8]) -> &'b [u8] {
@@ -325,16 +333,49 @@ fn bare_line_feed(bytes: &[u8], context: bool) -> bool {
     false
 }
 
-/// Reads a whole head, its empty line included, by the strict reading.
-fn framing(head: &[u8]) -> Result<Framing, Violation> {
-    let mut lines = Lines(head);
-    let version = version(lines.next().unwrap_or(Err(Violation::RequestLine))?)?;
-    let (mut length, mut chunked, mut hosts, mut upgrade) = (None, false, 0u32, false);
-    for line in lines {
-        let line = line?;
-        if line.is_empty() {
-            break;
-        }
+/// Reads a head by the strict reading, and says where it ends; `None` if it does not end here.
+fn framing(bytes: &[u8]) -> Result<Option<(usize, Framing)>, Violation> {
+    let mut head = Head::default();
+    let mut violation = None;
+    let mut rest = bytes;
+    loop {
+        let Some(end) = memchr(b'\n', rest) else {
+            return Ok(None);
+        };
+        let first = rest.len() == bytes.len();
+        let line = rest[..end].strip_suffix(b"\r");
+        rest = &rest[end + 1..];
+        let read = match line {
+            None => Err(Violation::BareLineFeed),
+            Some(line) if first => head.request_line(line),
+            Some([]) => break,
+            Some(line) => head.field(line),
+        };
+        violation = violation.or(read.err());
+    }
+    match violation {
+        Some(violation) => Err(violation),
+        None => Ok(Some((bytes.len() - rest.len(), head.framing()?))),
+    }
+}
+
+/// What of a head decides about its message's framing.
+#[derive(Debug, Default)]
+struct Head {
+    minor_version: u8,
+    hosts: u32,
+    length: Option<u64>,
+    chunked: bool,
+    upgrade: bool,
+}
+
+impl Head {
+    fn request_line(&mut self, line: &[u8]) -> Result<(), Violation> {
+        self.minor_version = version(line)?;
+        Ok(())
+    }
+
+    fn field(&mut self, line: &[u8]) -> Result<(), Violation> {
         if matches!(line[0], b' ' | b'\t') {
             return Err(Violation::ObsFold);
         }
@@ -343,40 +384,42 @@ fn framing(head: &[u8]) -> Result<Framing, Violation> {
         // The names that matter differ in length, so that most lines cost one comparison.
         match name.len() {
             0 => return Err(Violation::HeaderName),
-            4 if name.eq_ignore_ascii_case(b"host") => hosts += 1,
-            7 if name.eq_ignore_ascii_case(b"upgrade") => upgrade = true,
+            4 if name.eq_ignore_ascii_case(b"host") => self.hosts += 1,
+            7 if name.eq_ignore_ascii_case(b"upgrade") => self.upgrade = true,
             14 if name.eq_ignore_ascii_case(b"content-length") => {
-                if length.is_some() {
+                if self.length.is_some() {
                     return Err(Violation::Length);
                 }
-                length = Some(decimal(value.trim_ascii()).ok_or(Violation::Length)?);
+                self.length = Some(decimal(value.trim_ascii()).ok_or(Violation::Length)?);
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                if chunked || !value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                if self.chunked || !value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
                     return Err(Violation::Coding);
                 }
-                chunked = true;
+                self.chunked = true;
             }
             _ if matches!(name[colon - 1], b' ' | b'\t') => return Err(Violation::HeaderName),
             _ => {}
         }
+        Ok(())
     }
-    match (hosts, version) {
-        (0, 1) => return Err(Violation::HostMissing),
-        (2.., _) => return Err(Violation::HostTwice),
-        _ => {}
+
+    fn framing(&self) -> Result<Framing, Violation> {
+        match (self.hosts, self.minor_version) {
+            (0, 1) => return Err(Violation::HostMissing),
+            (2.., _) => return Err(Violation::HostTwice),
+            _ => {}
+        }
+        let body = match (self.length, self.chunked) {
+            (Some(_), true) => return Err(Violation::LengthAndCoding),
+            (_, true) if self.minor_version == 0 => return Err(Violation::CodingInOldVersion),
+            (_, true) => State::Chunked(Chunk::Size { digits: 0, size: 0 }),
+            (None | Some(0), false) => State::Head,
+            (Some(length), false) => State::Body(length),
+        };
+        let upgrade = self.upgrade && self.minor_version == 1;
+        Ok(Framing { body, upgrade })
     }
-    let body = match (length, chunked) {
-        (Some(_), true) => return Err(Violation::LengthAndCoding),
-        (_, true) if version == 0 => return Err(Violation::CodingInOldVersion),
-        (_, true) => State::Chunked(Chunk::Size { digits: 0, size: 0 }),
-        (None | Some(0), false) => State::Head,
-        (Some(length), false) => State::Body(length),
-    };
-    Ok(Framing {
-        body,
-        upgrade: upgrade && version == 1,
-    })
 }
 
 /// The minor version of a request line.
@@ -401,20 +444,6 @@ fn decimal(text: &[u8]) -> Option<u64> {
         text.iter()
             .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
     })
-}
-
-/// The lines of a head without their CRLF.
-struct Lines<'a>(&'a [u8]);
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = Result<&'a [u8], Violation>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let end = memchr(b'\n', self.0)?;
-        let line = &self.0[..end];
-        self.0 = &self.0[end + 1..];
-        Some(line.strip_suffix(b"\r").ok_or(Violation::BareLineFeed))
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, time::timeout_at};
 
 use super::{Deadline, Upstream};
-use crate::{clock, snapshot::cluster::Endpoint, worker::Worker};
+use crate::{clock, io::BackendStream, snapshot::cluster::Endpoint, worker::Worker};
 
 /// The most bytes of a backend's answer that are buffered, its head included.
 const BUFFER: usize = 128 * 1024;
@@ -43,7 +43,7 @@ pub(crate) async fn connect(
                 stream.set_nodelay(true)?;
                 let mut builder = http1::Builder::new();
                 builder.max_buf_size(BUFFER).max_header_size(HEAD);
-                let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+                let (sender, connection) = builder.handshake(TokioIo::new(BackendStream(stream))).await?;
                 return Ok(Box::new(Upstream::new(
                     sender,
                     connection,

@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame};
 use hyper::{
     body::Incoming,
     client::conn::http1::{Connection, SendRequest},
@@ -18,10 +19,14 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{Deadline, Expired};
-use crate::{body::RequestBody, shared::Shared, snapshot::EndpointState, worker::Worker};
+use super::{Deadline, Expired, quiet::Quiet};
+use crate::{body::RequestBody, io::BackendStream, shared::Shared, snapshot::EndpointState, worker::Worker};
 
-type Io = TokioIo<TcpStream>;
+type Io = TokioIo<BackendStream>;
+
+/// How often a connection and its answer are polled in turn, as long as one wakes the other,
+/// before other tasks have theirs.
+const ROUNDS: usize = 4;
 
 /// A connection to an endpoint. Belongs to one request or to the pool.
 #[derive(Debug)]
@@ -29,6 +34,7 @@ pub(crate) struct Upstream {
     sender: SendRequest<RequestBody>,
     /// `None` once it is over.
     connection: Option<Connection<Io, RequestBody>>,
+    quiet: Quiet,
     pub(super) endpoint: Arc<EndpointState>,
     /// Since when it is in the pool.
     pub(super) idle_since: Option<Instant>,
@@ -90,6 +96,7 @@ impl Upstream {
         Self {
             sender,
             connection: Some(connection),
+            quiet: Quiet::new(),
             endpoint,
             idle_since: None,
             _open: open,
@@ -97,11 +104,12 @@ impl Upstream {
     }
 
     /// Moves the connection's reading and writing along; ready once it is over.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(&mut self) -> Poll<()> {
+        let waker = self.quiet.waker();
         let Some(connection) = &mut self.connection else {
             return Poll::Ready(());
         };
-        match Pin::new(connection).poll(cx) {
+        match Pin::new(connection).poll(&mut Context::from_waker(&waker)) {
             Poll::Pending => Poll::Pending,
             // What went wrong is told to whoever waits for the answer or its body.
             Poll::Ready(_) => {
@@ -112,8 +120,12 @@ impl Upstream {
     }
 
     /// Whether the last exchange is over and another one may begin.
-    pub(crate) fn is_reusable(&self) -> bool {
-        self.connection.is_some() && self.sender.is_ready()
+    pub(crate) fn is_reusable(&mut self) -> bool {
+        // The connection notices the end of an exchange when it is polled.
+        self.sender.is_ready() || {
+            let _inside = self.quiet.enter();
+            self.poll().is_pending() && self.sender.is_ready()
+        }
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -122,30 +134,70 @@ impl Upstream {
         request: Request<RequestBody>,
         deadline: &Deadline,
     ) -> Result<Response<Incoming>, SendError> {
+        let waker = self.quiet.waker();
+        let inside = self.quiet.enter();
         let mut answer = pin!(self.sender.try_send_request(request));
+        drop(inside);
         let mut timer = pin!(None);
-        let connection = &mut self.connection;
+        let (connection, quiet) = (&mut self.connection, &self.quiet);
         poll_fn(|cx| {
-            let over = match connection {
-                Some(connection) => Pin::new(connection).poll(cx).is_ready(),
-                None => true,
-            };
-            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-                return Poll::Ready(answer.map_err(explain));
-            }
-            if over {
-                // Dropped, it hands back a request that it has not begun to write.
-                *connection = None;
-                return match answer.as_mut().poll(cx) {
-                    Poll::Ready(answer) => Poll::Ready(answer.map_err(explain)),
-                    Poll::Pending => Poll::Ready(Err(SendError::Lost(None))),
+            quiet.belong_to(cx);
+            let inside = quiet.enter();
+            let mut within = Context::from_waker(&waker);
+            for _ in 0..ROUNDS {
+                let over = match connection {
+                    Some(connection) => Pin::new(connection).poll(&mut within).is_ready(),
+                    None => true,
                 };
+                if let Poll::Ready(answer) = answer.as_mut().poll(&mut within) {
+                    return Poll::Ready(answer.map_err(explain));
+                }
+                if over {
+                    // Dropped, it hands back a request that it has not begun to write.
+                    *connection = None;
+                    return match answer.as_mut().poll(&mut within) {
+                        Poll::Ready(answer) => Poll::Ready(answer.map_err(explain)),
+                        Poll::Pending => Poll::Ready(Err(SendError::Lost(None))),
+                    };
+                }
+                if !inside.noted() {
+                    return deadline
+                        .poll(timer.as_mut(), cx)
+                        .map(|expired| Err(SendError::Expired(expired)));
+                }
             }
-            deadline
-                .poll(timer.as_mut(), cx)
-                .map(|expired| Err(SendError::Expired(expired)))
+            cx.waker().wake_by_ref();
+            Poll::Pending
         })
         .await
+    }
+
+    /// The next piece of the answer's body.
+    pub(crate) fn poll_body(
+        &mut self,
+        body: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.quiet.belong_to(cx);
+        let waker = self.quiet.waker();
+        let inside = self.quiet.enter();
+        for _ in 0..ROUNDS {
+            // The body only moves if its connection does.
+            for moves in [false, true] {
+                if moves {
+                    let _ = self.poll();
+                }
+                let frame = Pin::new(&mut *body).poll_frame(&mut Context::from_waker(&waker));
+                if frame.is_ready() {
+                    return frame;
+                }
+            }
+            if !inside.noted() {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Takes the connection out of HTTP, after an answer of 101.
@@ -156,7 +208,7 @@ impl Upstream {
             .ok()?;
         let parts = connection.into_parts();
         Some(Tunnel {
-            stream: parts.io.into_inner(),
+            stream: parts.io.into_inner().0,
             read: parts.read_buf,
         })
     }

@@ -13,6 +13,7 @@ mod connect;
 mod connection;
 mod deadline;
 mod pool;
+mod quiet;
 mod replay;
 
 pub(crate) use connect::connect;

@@ -2,7 +2,6 @@
 
 use std::{
     sync::Arc,
-    task::{Context, Waker},
     time::{Duration, Instant},
 };
 
@@ -74,13 +73,11 @@ impl Pools {
 
     /// Closes what has been idle too long, and lets go of what the other end has closed.
     pub(crate) fn sweep(&mut self, now: Instant) {
-        // Nobody waits for an idle connection; the next sweep looks again.
-        let mut cx = Context::from_waker(Waker::noop());
         for idle in &mut self.by_slot {
             idle.retain_mut(|upstream| {
                 let since = upstream.idle_since.unwrap_or(now);
                 now.saturating_duration_since(since) < self.timeout
-                    && upstream.poll(&mut cx).is_pending()
+                    && upstream.poll().is_pending()
             });
         }
     }
