@@ -42,7 +42,10 @@ const REQUEST: &[u8] = b"GET /api/items?page=1 HTTP/1.1\r\nHost: bench.test\r\nU
 fn main() {
     let mut seconds = 5;
     let mut peers = Vec::new();
-    for argument in std::env::args().skip(1).filter(|argument| !argument.starts_with("--")) {
+    for argument in std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+    {
         match argument.strip_prefix("seconds=") {
             Some(n) => seconds = n.parse().expect("seconds=N"),
             None => peers.push(argument),
@@ -53,7 +56,10 @@ fn main() {
     }
     let backend = backend();
     let directory = tempfile::tempdir().expect("a directory");
-    println!("{:<14} {:>12} {:>12} {:>10}", "proxy", "requests/s", "µs/request", "failed");
+    println!(
+        "{:<14} {:>12} {:>12} {:>10}",
+        "proxy", "requests/s", "µs/request", "failed"
+    );
     for peer in &peers {
         let proxy = match peer.as_str() {
             "gateway" => Proxy::gateway(backend, None),
@@ -68,7 +74,10 @@ fn main() {
         let (cpu, took) = (proxy.cpu() - cpu, start.elapsed());
         let per_request = cpu as f64 / 1000.0 / done.answered as f64;
         let per_second = done.answered as f64 / took.as_secs_f64();
-        println!("{peer:<14} {per_second:>12.0} {per_request:>12.2} {:>10}", done.failed);
+        println!(
+            "{peer:<14} {per_second:>12.0} {per_request:>12.2} {:>10}",
+            done.failed
+        );
     }
 }
 
@@ -101,17 +110,25 @@ impl Proxy {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             workers: 1,
             access_log: AccessLog {
-                format: if log.is_some() { LogFormat::Json } else { LogFormat::Off },
+                format: if log.is_some() {
+                    LogFormat::Json
+                } else {
+                    LogFormat::Off
+                },
                 file: log.map(|directory| directory.join("gateway.log")),
             },
             ..Options::default()
         };
-        let handle = Gateway::start(options, Box::new(Fixed(Some(documents(backend))))).expect("a gateway");
+        let handle =
+            Gateway::start(options, Box::new(Fixed(Some(documents(backend))))).expect("a gateway");
         while !handle.status().ready {
             thread::sleep(Duration::from_millis(1));
         }
         let worker = loop {
-            let mut threads = fs::read_dir("/proc/self/task").expect("threads").flatten().map(|thread| thread.path());
+            let mut threads = fs::read_dir("/proc/self/task")
+                .expect("threads")
+                .flatten()
+                .map(|thread| thread.path());
             // A thread names itself once it runs.
             let named = threads.find(|path| {
                 fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "gateway-0")
@@ -122,17 +139,26 @@ impl Proxy {
             }
         };
         let schedstat = worker.join("schedstat").display().to_string();
-        Self { address: handle.addresses()[0], schedstat, _running: Running::Gateway(handle) }
+        Self {
+            address: handle.addresses()[0],
+            schedstat,
+            _running: Running::Gateway(handle),
+        }
     }
 
     fn nginx(backend: SocketAddr, directory: &Path, work: bool) -> Self {
-        let address = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+        let address = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|socket| socket.local_addr())
+            .expect("a port");
         let own = directory.display();
         let (log, headers) = if work {
             let headers = "proxy_set_header X-Request-ID $request_id; proxy_set_header X-Forwarded-For $remote_addr; \
                            proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host; \
                            proxy_set_header Host $http_host;";
-            (format!("access_log {own}/nginx.log combined buffer=32k flush=1s;"), headers)
+            (
+                format!("access_log {own}/nginx.log combined buffer=32k flush=1s;"),
+                headers,
+            )
         } else {
             ("access_log off;".to_owned(), "")
         };
@@ -164,13 +190,20 @@ impl Proxy {
             }
             thread::sleep(Duration::from_millis(5));
         };
-        Self { address, schedstat: format!("/proc/{worker}/schedstat"), _running: Running::Nginx(child) }
+        Self {
+            address,
+            schedstat: format!("/proc/{worker}/schedstat"),
+            _running: Running::Nginx(child),
+        }
     }
 
     /// Nanoseconds of CPU time so far, user and system.
     fn cpu(&self) -> u64 {
         let text = fs::read_to_string(&self.schedstat).expect("schedstat");
-        text.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
+        text.split_whitespace()
+            .next()
+            .and_then(|word| word.parse().ok())
+            .expect("a number")
     }
 }
 
@@ -186,22 +219,34 @@ impl SnapshotSource for Fixed {
 fn documents(backend: SocketAddr) -> Update {
     let document = |kind, name: &str, spec: serde_json::Value| -> Document {
         let json = json!({"metadata": {"name": name}, "spec": spec}).to_string();
-        Body::parse(&json).and_then(|body| body.into_document(kind, None, None)).expect("a document")
+        Body::parse(&json)
+            .and_then(|body| body.into_document(kind, None, None))
+            .expect("a document")
     };
-    let address = json!({"service": "svc", "host": backend.ip().to_string(), "port": backend.port()});
+    let address =
+        json!({"service": "svc", "host": backend.ip().to_string(), "port": backend.port()});
     let api = json!({"hostnames": ["bench.test"], "rules": [{
         "matches": [{"path": {"value": "/api"}}],
         "backendRefs": [{"name": "svc"}],
     }]});
     Update::Full {
-        index: Some(Index { incarnation: 1, revision: 1 }),
-        documents: vec![document(Kind::Instance, "one", address), document(Kind::HttpRoute, "api", api)],
+        index: Some(Index {
+            incarnation: 1,
+            revision: 1,
+        }),
+        documents: vec![
+            document(Kind::Instance, "one", address),
+            document(Kind::HttpRoute, "api", api),
+        ],
     }
 }
 
 fn on_a_thread(work: impl Future<Output = ()> + Send + 'static) -> thread::JoinHandle<()> {
     thread::spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         runtime.block_on(work);
     })
 }
@@ -251,11 +296,19 @@ fn load(proxy: SocketAddr, time: Duration) -> Done {
     let answered = Arc::new(AtomicU64::new(0));
     let failed = Arc::new(AtomicU64::new(0));
     let thread = on_a_thread({
-        let (stop, answered, failed) = (Arc::clone(&stop), Arc::clone(&answered), Arc::clone(&failed));
+        let (stop, answered, failed) = (
+            Arc::clone(&stop),
+            Arc::clone(&answered),
+            Arc::clone(&failed),
+        );
         async move {
             let mut clients = tokio::task::JoinSet::new();
             for _ in 0..CONNECTIONS {
-                let (stop, answered, failed) = (Arc::clone(&stop), Arc::clone(&answered), Arc::clone(&failed));
+                let (stop, answered, failed) = (
+                    Arc::clone(&stop),
+                    Arc::clone(&answered),
+                    Arc::clone(&failed),
+                );
                 clients.spawn(async move {
                     let mut stream = TcpStream::connect(proxy).await.expect("a connection");
                     let _ = stream.set_nodelay(true);
@@ -277,7 +330,10 @@ fn load(proxy: SocketAddr, time: Duration) -> Done {
     thread::sleep(time);
     stop.store(true, Relaxed);
     thread.join().expect("clients");
-    Done { answered: answered.load(Relaxed), failed: failed.load(Relaxed) }
+    Done {
+        answered: answered.load(Relaxed),
+        failed: failed.load(Relaxed),
+    }
 }
 
 /// One request and its whole answer, whose head is looked at only for its end.
@@ -285,9 +341,15 @@ async fn ask(stream: &mut TcpStream, buffer: &mut [u8]) -> Option<()> {
     stream.write_all(REQUEST).await.ok()?;
     let mut filled = 0;
     loop {
-        let n = stream.read(&mut buffer[filled..]).await.ok().filter(|n| *n > 0)?;
+        let n = stream
+            .read(&mut buffer[filled..])
+            .await
+            .ok()
+            .filter(|n| *n > 0)?;
         filled += n;
-        if let Some(end) = buffer[..filled].windows(4).position(|window| window == b"\r\n\r\n")
+        if let Some(end) = buffer[..filled]
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
             && filled == end + 4 + BODY
         {
             return buffer.starts_with(b"HTTP/1.1 200").then_some(());

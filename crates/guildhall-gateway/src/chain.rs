@@ -438,7 +438,7 @@ async fn attempt(
             let reused = pooled.is_some();
             let mut upstream = match pooled.take() {
                 Some(upstream) => upstream,
-                                // Boxed, because a request that finds a connection must not carry this along.
+                // Boxed, because a request that finds a connection must not carry this along.
                 None => match Box::pin(deadline.limit(upstream::connect(worker, endpoint))).await {
                     Ok(Ok(upstream)) => upstream,
                     Ok(Err(error)) => {

@@ -60,7 +60,11 @@ impl Present {
                 "upgrade" => present.upgrade = true,
                 "te" => present.te = true,
                 "transfer-encoding" => present.transfer_encoding = true,
-                "keep-alive" | "proxy-connection" | "http2-settings" | "expect" | "proxy-authorization"
+                "keep-alive"
+                | "proxy-connection"
+                | "http2-settings"
+                | "expect"
+                | "proxy-authorization"
                 | "proxy-authenticate" => present.hop = true,
                 _ => {}
             }
@@ -76,7 +80,11 @@ fn strip_hop_by_hop(headers: &mut HeaderMap, present: Present) -> Option<HeaderV
     if present.connection {
         let mut named: SmallVec<[HeaderName; 4]> = SmallVec::new();
         for value in headers.get_all(CONNECTION) {
-            for option in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            for option in value
+                .as_bytes()
+                .split(|byte| *byte == b',')
+                .map(<[u8]>::trim_ascii)
+            {
                 match HeaderName::from_bytes(option) {
                     // What frames or addresses the message is not the connection's to name: taking
                     // it away would change the message's meaning.
@@ -101,7 +109,11 @@ fn strip_hop_by_hop(headers: &mut HeaderMap, present: Present) -> Option<HeaderV
     if present.transfer_encoding {
         headers.remove(TRANSFER_ENCODING);
     }
-    if present.upgrade { headers.remove(UPGRADE).filter(|_| upgrades) } else { None }
+    if present.upgrade {
+        headers.remove(UPGRADE).filter(|_| upgrades)
+    } else {
+        None
+    }
 }
 
 /// Prepares a request's headers for the backend; gives the upgrade that is asked for.
@@ -112,7 +124,10 @@ pub(crate) fn request_hygiene(headers: &mut HeaderMap) -> Option<HeaderValue> {
         && let Some(te) = headers.remove(TE)
     {
         // gRPC needs to be told that trailers arrive; all other codings end here.
-        let mut codings = te.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let mut codings = te
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .map(<[u8]>::trim_ascii);
         if codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers")) {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         }
@@ -135,8 +150,15 @@ pub(crate) fn response_hygiene(headers: &mut HeaderMap) -> Option<HeaderValue> {
 /// it is a trusted proxy.
 pub(crate) fn forward(headers: &mut HeaderMap, peer: &Peer, host: Option<&HeaderValue>) {
     let said = headers.keys().any(|name| {
-        matches!(name.as_str(), "forwarded" | "x-real-ip" | "x-forwarded-for" | "x-forwarded-port"
-            | "x-forwarded-proto" | "x-forwarded-host")
+        matches!(
+            name.as_str(),
+            "forwarded"
+                | "x-real-ip"
+                | "x-forwarded-for"
+                | "x-forwarded-port"
+                | "x-forwarded-proto"
+                | "x-forwarded-host"
+        )
     });
     if !said {
         headers.append(X_FORWARDED_FOR, peer.forwarded_for.clone());

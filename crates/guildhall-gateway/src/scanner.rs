@@ -264,7 +264,10 @@ impl Scanner {
 
     fn begin_body(&mut self, framing: Framing) {
         self.state = match framing {
-            Framing { upgrade: true, body: State::Head } => State::Upgrade,
+            Framing {
+                upgrade: true,
+                body: State::Head,
+            } => State::Upgrade,
             Framing { body, .. } => body,
         };
     }

@@ -43,7 +43,9 @@ pub(crate) async fn connect(
                 stream.set_nodelay(true)?;
                 let mut builder = http1::Builder::new();
                 builder.max_buf_size(BUFFER).max_header_size(HEAD);
-                let (sender, connection) = builder.handshake(TokioIo::new(BackendStream(stream))).await?;
+                let (sender, connection) = builder
+                    .handshake(TokioIo::new(BackendStream(stream)))
+                    .await?;
                 return Ok(Box::new(Upstream::new(
                     sender,
                     connection,

@@ -20,7 +20,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::{Deadline, Expired, quiet::Quiet};
-use crate::{body::RequestBody, io::BackendStream, shared::Shared, snapshot::EndpointState, worker::Worker};
+use crate::{
+    body::RequestBody, io::BackendStream, shared::Shared, snapshot::EndpointState, worker::Worker,
+};
 
 type Io = TokioIo<BackendStream>;
 

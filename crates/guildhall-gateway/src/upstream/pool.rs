@@ -76,8 +76,7 @@ impl Pools {
         for idle in &mut self.by_slot {
             idle.retain_mut(|upstream| {
                 let since = upstream.idle_since.unwrap_or(now);
-                now.saturating_duration_since(since) < self.timeout
-                    && upstream.poll().is_pending()
+                now.saturating_duration_since(since) < self.timeout && upstream.poll().is_pending()
             });
         }
     }

@@ -52,7 +52,10 @@ impl Wake for Inner {
 impl Quiet {
     pub(super) fn new() -> Self {
         let inner = Arc::new(Inner::default());
-        Self { waker: Waker::from(Arc::clone(&inner)), inner }
+        Self {
+            waker: Waker::from(Arc::clone(&inner)),
+            inner,
+        }
     }
 
     /// The waker to poll the connection with.
@@ -62,7 +65,11 @@ impl Quiet {
 
     /// Wake-ups from outside go to the task of `cx` from here on.
     pub(super) fn belong_to(&self, cx: &Context<'_>) {
-        let mut task = self.inner.task.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut task = self
+            .inner
+            .task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(|task| !task.will_wake(cx.waker())) {
             *task = Some(cx.waker().clone());
         }
@@ -117,7 +124,10 @@ mod tests {
         quiet.belong_to(&Context::from_waker(&waker));
         let inside = quiet.enter();
         quiet.waker().wake_by_ref();
-        assert_eq!((inside.noted(), inside.noted(), task.0.load(Relaxed)), (true, false, 0));
+        assert_eq!(
+            (inside.noted(), inside.noted(), task.0.load(Relaxed)),
+            (true, false, 0)
+        );
         drop(inside);
         quiet.waker().wake_by_ref();
         assert_eq!(task.0.load(Relaxed), 1);
