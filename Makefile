@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-once test test-full bench lint lint-deps lint-spelling fmt
 
-# Kill cycles and power-loss runs of the full tests; the tests' own default is for every day.
+# Kill cycles and power-loss runs of the full tests; the tests' own defaults are for every day.
 CYCLES ?= 5000
+POWER_LOSS_RUNS ?= 100000
 # gateway, registry, store or idle: `make bench WHICH=store`.
 WHICH ?= gateway registry store idle
 
@@ -26,9 +27,9 @@ test: lint ## format, clippy, tidy, and every test and doc test
 	@echo "== tests"
 	@cargo test --workspace
 
-test-full: lint ## what takes longer: CYCLES (5000) kill cycles and power-loss runs
-	@echo "== tests, $(CYCLES) cycles"
-	@GUILDHALL_TEST_CYCLES=$(CYCLES) cargo test --workspace
+test-full: lint ## what takes longer: CYCLES (5000) kill cycles, POWER_LOSS_RUNS (100000) power losses
+	@echo "== tests, $(CYCLES) kill cycles, $(POWER_LOSS_RUNS) power losses"
+	@GUILDHALL_TEST_CYCLES=$(CYCLES) GUILDHALL_POWER_LOSS_RUNS=$(POWER_LOSS_RUNS) cargo test --workspace
 
 bench: ## every benchmark beside its peers, into bench/RESULTS.md; one alone: make bench WHICH=store
 	@scripts/setup build
