@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
+
 use super::{
     arguments::ShopService,
     child::{Child, Spec},
@@ -30,13 +32,13 @@ pub(super) enum Role {
 }
 
 impl Role {
-    /// In the order in which they are stopped: traffic first, and the registry last, so that everybody can leave it.
-    const STOPPED: [Self; 5] = [
-        Self::Gateway,
-        Self::Order,
-        Self::User(0),
-        Self::User(1),
-        Self::Platform,
+    /// In the order in which they are stopped, some at once: traffic first, and the registry last, so that everybody can
+    /// leave it.
+    const STOPPED: [&[Self]; 4] = [
+        &[Self::Gateway],
+        &[Self::Order],
+        &[Self::User(0), Self::User(1)],
+        &[Self::Platform],
     ];
 
     /// What its process is called; of a service, the instance's id.
@@ -144,15 +146,17 @@ impl Cast {
     /// Stops everybody, in order. Answers who had to be killed.
     pub(super) async fn stop(&mut self) -> Vec<String> {
         let mut killed = Vec::new();
-        for role in Role::STOPPED {
-            let Some(child) = self.child(role) else {
-                continue;
-            };
-            match child.stop(STOPPING).await {
-                Ok(true) => {}
-                Ok(false) => killed.push(role.name()),
-                Err(error) => killed.push(format!("{} ({error})", role.name())),
-            }
+        for roles in Role::STOPPED {
+            let children = self.children.iter_mut();
+            let of_these = children.filter(|(role, _)| roles.contains(role));
+            let stopping = of_these.map(|(_, child)| async move {
+                match child.stop(STOPPING).await {
+                    Ok(true) => None,
+                    Ok(false) => Some(child.name().to_owned()),
+                    Err(error) => Some(format!("{} ({error})", child.name())),
+                }
+            });
+            killed.extend(join_all(stopping).await.into_iter().flatten());
         }
         self.children.clear();
         killed

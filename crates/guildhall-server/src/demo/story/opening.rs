@@ -19,13 +19,13 @@ use crate::clock;
 pub(super) async fn play(stage: &mut Stage, report: &mut Report) -> Result<(), Stop> {
     let took = node_starts(stage, report, Role::Platform).await?;
     report.note(format!(
-        "API and console {} · process {} · {took:?}",
+        "API {} · process {} · ready after {took:?}",
         stage.cast.api(),
         process(stage, Role::Platform)
     ));
     let took = node_starts(stage, report, Role::Gateway).await?;
     report.note(format!(
-        "traffic {} · process {} · {took:?}",
+        "traffic {} · process {} · ready after {took:?}",
         stage.cast.gateway(),
         process(stage, Role::Gateway)
     ));
