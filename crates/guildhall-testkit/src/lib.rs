@@ -1,4 +1,4 @@
-//! Test doubles: manual clock, seeded randomness, faulty files, fake upstreams, process harness.
+//! Test doubles: files that lose what was not synced, and processes to be killed.
 
 pub mod files;
 pub mod process;
