@@ -6,16 +6,16 @@ use clap::{Args, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
 Examples:
-  guildhall demo                      the story, then everything stays up to be tried; Ctrl-C ends it
+  guildhall demo                      the story, then everything stays up until Ctrl-C
   guildhall demo --once               the story once; exit code 0 only if each check held
-  guildhall demo --data-dir ./demo    keeps platform, shop and logs there, and takes up what is there
+  guildhall demo --data-dir ./demo    keeps data and logs there, and goes on with what is there
 
-It listens on the ports that the documentation names (API 7420, gateway 8080, services 3001 to 3003) where they are
-free, with --once on any free ones.";
+Ports are the documented ones where they are free: API 7420, gateway 8080, services 3001 to 3003.
+With --once they are any free ones.";
 
-/// See everything at work on this machine: a platform, a gateway, a shop of two services, and what happens when they die
+/// See everything at work on this machine, and what happens when parts of it are killed
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(after_help = EXAMPLES, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     /// End after the story, with exit code 0 only if each check held
     #[arg(long)]

@@ -113,8 +113,15 @@ impl Cast {
         }
     }
 
+    /// Its process id, for people.
+    pub(super) fn process(&self, role: Role) -> String {
+        let child = self.children.iter().find(|(other, _)| *other == role);
+        let id = child.and_then(|(_, child)| child.id());
+        id.map_or_else(|| "gone".to_owned(), |id| id.to_string())
+    }
+
     /// A process that was started.
-    pub(super) fn child(&mut self, role: Role) -> Option<&mut Child> {
+    fn child(&mut self, role: Role) -> Option<&mut Child> {
         self.children
             .iter_mut()
             .find(|(other, _)| *other == role)

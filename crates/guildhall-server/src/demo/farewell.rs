@@ -1,19 +1,29 @@
 //! What is said when the story is over and everything stays up: where things are, and what to try.
 
-use super::story::Stage;
+use super::{cast::Role, places::loopback, story::Stage};
 
 /// Addresses and things to try.
 pub(super) fn farewell(stage: &Stage) -> String {
     let cast = &stage.cast;
     let (api, gateway) = (cast.api(), cast.gateway());
-    let [first, second] = cast.ports.users;
-    let users = format!("127.0.0.1:{first}, 127.0.0.1:{second}");
+    let process = |role: Role, place: String| {
+        (
+            role.name(),
+            format!("{place:<24} process {}", cast.process(role)),
+        )
+    };
+    let at = |port| loopback(port).to_string();
+    let ports = cast.ports;
     let places = [
-        ("API", api.clone()),
-        ("gateway", gateway.clone()),
-        ("user-service", users),
-        ("order-service", format!("127.0.0.1:{}", cast.ports.orders)),
-        ("data and logs", cast.directory.path.display().to_string()),
+        process(Role::Platform, api.clone()),
+        process(Role::Gateway, gateway.clone()),
+        process(Role::User(0), at(ports.users[0])),
+        process(Role::User(1), at(ports.users[1])),
+        process(Role::Order, at(ports.orders)),
+        (
+            "data and logs".to_owned(),
+            cast.directory.path.display().to_string(),
+        ),
     ];
     let create = format!(
         r#"curl -i {gateway}/users -H 'content-type: application/json' -d '{{"name":"Grace"}}'"#
@@ -36,7 +46,7 @@ pub(super) fn farewell(stage: &Stage) -> String {
         ),
         (
             stage.command("watch instances"),
-            "then kill an instance in another terminal",
+            "then kill -9 an instance in another terminal",
         ),
         (stage.command("graph"), "who depends on whom"),
         (
@@ -46,7 +56,7 @@ pub(super) fn farewell(stage: &Stage) -> String {
     ];
     let mut text = String::from("\nEverything stays up.\n\n");
     for (what, place) in places {
-        text += &format!("  {what:<14} {place}\n");
+        text += &format!("  {what:<16} {place}\n");
     }
     text += "\nTry:\n\n";
     for (command, why) in try_these {

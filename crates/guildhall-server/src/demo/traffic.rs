@@ -14,10 +14,10 @@ use tokio::{
 
 use super::http::{Answer, Http};
 
-/// How many send at a time.
-const SENDERS: usize = 4;
+/// How many send at a time: enough that a process which is killed always has requests under way.
+const SENDERS: usize = 12;
 /// From one request of a sender to its next.
-const PACE: Duration = Duration::from_millis(15);
+const PACE: Duration = Duration::from_millis(12);
 /// A sender stops by itself after so many requests, whatever becomes of the story: some minutes' worth.
 const MOST: usize = 20_000;
 /// How many failures are kept in words.

@@ -26,6 +26,8 @@ pub(super) struct Stage {
     pub(super) cast: Cast,
     http: Http,
     api: Client,
+    /// How this program was called.
+    program: String,
     /// A user that was created, for those who come later.
     user: Option<String>,
 }
@@ -56,10 +58,13 @@ impl Stage {
     /// An empty stage.
     pub(super) fn new(cast: Cast) -> Result<Self, OptionsError> {
         let api = Client::new(ClientOptions::new([cast.api()]))?;
+        let program = std::env::args_os().next();
+        let program = program.map(|program| program.to_string_lossy().into_owned());
         Ok(Self {
             cast,
             http: Http::new(),
             api,
+            program: program.unwrap_or_else(|| "guildhall".to_owned()),
             user: None,
         })
     }
@@ -72,8 +77,8 @@ impl Stage {
     /// How one calls the command line on this platform.
     pub(super) fn command(&self, words: &str) -> String {
         match self.cast.api() {
-            api if api == DEFAULT_SERVER => format!("guildhall {words}"),
-            api => format!("guildhall --server {api} {words}"),
+            api if api == DEFAULT_SERVER => format!("{} {words}", self.program),
+            api => format!("{} --server {api} {words}", self.program),
         }
     }
 

@@ -21,13 +21,13 @@ pub(super) async fn play(stage: &mut Stage, report: &mut Report) -> Result<(), S
     report.note(format!(
         "API {} · process {} · ready after {took:?}",
         stage.cast.api(),
-        process(stage, Role::Platform)
+        stage.cast.process(Role::Platform)
     ));
     let took = node_starts(stage, report, Role::Gateway).await?;
     report.note(format!(
         "traffic {} · process {} · ready after {took:?}",
         stage.cast.gateway(),
-        process(stage, Role::Gateway)
+        stage.cast.process(Role::Gateway)
     ));
     let services = [Role::User(0), Role::User(1), Role::Order];
     for role in services {
@@ -46,7 +46,7 @@ pub(super) async fn play(stage: &mut Stage, report: &mut Report) -> Result<(), S
         report.note(format!(
             "{} · process {}",
             role.name(),
-            process(stage, role)
+            stage.cast.process(role)
         ));
     }
     Ok(())
@@ -132,9 +132,4 @@ pub(super) async fn healthy(
 /// A duration for people.
 pub(super) fn rounded(duration: Duration) -> Duration {
     Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn process(stage: &mut Stage, role: Role) -> String {
-    let id = stage.cast.child(role).and_then(|child| child.id());
-    id.map_or("gone".to_owned(), |id| id.to_string())
 }
