@@ -6,7 +6,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use crate::{
-    headers::{GUILDHALL_REASON, X_REQUEST_ID},
+    headers::{GUILDHALL_REASON, RequestId, X_REQUEST_ID},
     record::Record,
 };
 
@@ -58,7 +58,7 @@ struct Problem<'a> {
 pub(crate) fn refuse(
     refusal: &Refusal,
     record: &mut Record,
-    id: Option<&HeaderValue>,
+    id: Option<&RequestId>,
 ) -> Response<Bytes> {
     record.reason = refusal.reason;
     record.status = refusal.reason.status();
@@ -72,7 +72,7 @@ pub(crate) fn refuse(
     response
 }
 
-fn problem(decision: &Decision<'_>, id: Option<&HeaderValue>) -> Response<Bytes> {
+fn problem(decision: &Decision<'_>, id: Option<&RequestId>) -> Response<Bytes> {
     let reason = decision.to_string();
     let problem = Problem {
         page: &format!("/docs/errors/{}", decision.reason.code()),
@@ -80,7 +80,7 @@ fn problem(decision: &Decision<'_>, id: Option<&HeaderValue>) -> Response<Bytes>
         status: decision.reason.status(),
         code: decision.reason.code(),
         detail: decision.detail.unwrap_or(decision.reason.title()),
-        instance: id.and_then(|id| id.to_str().ok()),
+        instance: id.and_then(|id| std::str::from_utf8(id.as_bytes()).ok()),
         reason: &reason,
     };
     // Strings and numbers always serialise.
@@ -97,7 +97,7 @@ fn problem(decision: &Decision<'_>, id: Option<&HeaderValue>) -> Response<Bytes>
         headers.insert(GUILDHALL_REASON, reason);
     }
     if let Some(id) = id {
-        headers.insert(X_REQUEST_ID, id.clone());
+        headers.insert(X_REQUEST_ID, id.to_value());
     }
     response
 }
@@ -114,7 +114,7 @@ mod tests {
             service_revision: 7,
             ..Decision::new(Reason::NoHealthyEndpoint)
         };
-        let id = HeaderValue::from_static("r-1");
+        let id = RequestId::Given(HeaderValue::from_static("r-1"));
         let response = problem(&decision, Some(&id));
         assert_eq!(response.status(), 503);
         assert_eq!(

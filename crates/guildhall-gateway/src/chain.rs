@@ -42,7 +42,7 @@ use crate::{
     answer::{self, Refusal},
     body::{RequestBody, ResponseBody, reason_of},
     connections::{Client, Entered},
-    headers,
+    headers::{self, RequestId},
     record::Record,
     snapshot::{Cluster, Snapshot},
     target, tunnel,
@@ -133,7 +133,7 @@ async fn decide(
     worker: &Rc<Worker>,
     client: &Rc<Client>,
     record: &mut Record,
-    id: &mut Option<HeaderValue>,
+    id: &mut Option<RequestId>,
     mut head: request::Parts,
     body: Incoming,
     on_upgrade: Option<OnUpgrade>,
@@ -458,9 +458,10 @@ async fn attempt(
                     Err(expired) => return Err(timed_out(expired)),
                 },
             };
-            // Once written, a request is gone; one that may be sent twice is copied before.
-            let spare = (reused && repeatable).then(|| copy(&request));
-            let failure = match upstream.send(request, &deadline).await {
+            let failure = match upstream
+                .send(request, reused && repeatable, &deadline)
+                .await
+            {
                 Ok(answer) => {
                     record.answered = Some(crate::clock::now());
                     return Ok((answer, upstream));
@@ -470,7 +471,6 @@ async fn attempt(
                     Failure::Unsent
                 }
                 Err(SendError::Lost(error)) => {
-                    let repeatable = spare.is_some();
                     tracing::debug!(
                         endpoint = &*endpoint.state.label,
                         ?error,
@@ -481,10 +481,10 @@ async fn attempt(
                         Reason::UpstreamReset,
                         "the instance closed the connection before it answered",
                     );
-                    match spare {
-                        Some(spare) => request = spare,
-                        None => return Err(last),
-                    }
+                    let Some(again) = upstream.sent() else {
+                        return Err(last);
+                    };
+                    request = again;
                     Failure::Lost { reused, repeatable }
                 }
                 Err(SendError::Invalid(error)) => {
@@ -522,15 +522,6 @@ fn timed_out(expired: upstream::Expired) -> Refusal {
         }
     };
     Refusal::new(reason_of(expired), detail)
-}
-
-/// A request without body once more.
-fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
-    let mut copy = Request::new(RequestBody::default());
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    copy
 }
 
 /// Prepares a backend's answer for the client: hygiene, then the rule's filters.

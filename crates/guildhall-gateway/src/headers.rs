@@ -199,35 +199,67 @@ pub(crate) fn forward(headers: &mut HeaderMap, peer: &Peer, host: Option<&Header
     }
 }
 
+/// The id a request goes by.
+#[derive(Clone, Debug)]
+pub(crate) enum RequestId {
+    /// The client's.
+    Given(HeaderValue),
+    /// A new one. Kept as it is: most requests show it to the backend and to nobody else.
+    Made([u8; 36]),
+}
+
+impl RequestId {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Given(id) => id.as_bytes(),
+            Self::Made(id) => id,
+        }
+    }
+
+    pub(crate) fn to_value(&self) -> HeaderValue {
+        match self {
+            Self::Given(id) => id.clone(),
+            // Hexadecimal digits and dashes are always a valid value.
+            Self::Made(id) => {
+                HeaderValue::from_bytes(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
+            }
+        }
+    }
+}
+
 /// The request's id: the client's if it is of use, else a new one. Put into `headers`.
-pub(crate) fn request_id(headers: &mut HeaderMap, random: &mut fastrand::Rng) -> HeaderValue {
+pub(crate) fn request_id(headers: &mut HeaderMap, random: &mut fastrand::Rng) -> RequestId {
     if let Some(id) = headers.get(X_REQUEST_ID) {
         // It ends up in logs and headers: nothing long, nothing odd.
         let usable =
             (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
         if usable {
-            return id.clone();
+            return RequestId::Given(id.clone());
         }
     }
-    let id = new_id(random);
-    headers.insert(X_REQUEST_ID, id.clone());
+    let id = RequestId::Made(uuid(random));
+    headers.insert(X_REQUEST_ID, id.to_value());
     id
 }
 
 /// A random UUID, version 4.
-fn new_id(random: &mut fastrand::Rng) -> HeaderValue {
+fn uuid(random: &mut fastrand::Rng) -> [u8; 36] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let number = random.u128(..) & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let (high, low) = (random.u64(..), random.u64(..));
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&high.to_be_bytes());
+    bytes[8..].copy_from_slice(&low.to_be_bytes());
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
     let mut text = [b'-'; 36];
-    let mut digit = 32;
-    for (at, byte) in text.iter_mut().enumerate() {
-        if !matches!(at, 8 | 13 | 18 | 23) {
-            digit -= 1;
-            *byte = DIGITS[usize::try_from(number >> (4 * digit) & 0xf).unwrap_or(0)];
-        }
+    let mut at = 0;
+    for (n, byte) in bytes.into_iter().enumerate() {
+        at += usize::from(matches!(n, 4 | 6 | 8 | 10));
+        text[at] = DIGITS[usize::from(byte >> 4)];
+        text[at + 1] = DIGITS[usize::from(byte & 0xf)];
+        at += 2;
     }
-    // Hexadecimal digits are always a valid value.
-    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    text
 }
 
 /// Keeps a valid W3C trace context and takes an invalid one away, as the standard asks of whoever
@@ -367,17 +399,16 @@ mod tests {
     fn an_id_is_kept_if_it_is_of_use() {
         let mut random = fastrand::Rng::with_seed(1);
         let mut headers = map("x-request-id: abc-1");
-        assert_eq!(request_id(&mut headers, &mut random), "abc-1");
+        assert_eq!(request_id(&mut headers, &mut random).as_bytes(), b"abc-1");
         for bad in ["", "a b", &"x".repeat(129)] {
             let mut headers =
                 HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_str(bad).unwrap())]);
             let id = request_id(&mut headers, &mut random);
-            assert_eq!(headers.get(X_REQUEST_ID), Some(&id));
-            assert_eq!(id.len(), 36);
-            let text = id.to_str().unwrap();
+            assert_eq!(headers.get(X_REQUEST_ID), Some(&id.to_value()));
+            let text = std::str::from_utf8(id.as_bytes()).unwrap();
             assert_eq!(
-                (&text[14..15], text.matches('-').count()),
-                ("4", 4),
+                (text.len(), &text[14..15], text.matches('-').count()),
+                (36, "4", 4),
                 "{text}"
             );
             assert!("89ab".contains(&text[19..20]), "{text}");

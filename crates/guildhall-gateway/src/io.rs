@@ -2,8 +2,10 @@
 //! are written in one piece.
 
 use std::{
+    cell::{Cell, RefCell},
     io,
     pin::Pin,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
@@ -165,9 +167,59 @@ impl AsyncWrite for ClientStream {
     }
 }
 
+/// What was written of a request that may be sent again: its head, as it went over the wire.
+///
+/// A request is gone once hyper has written it, and to copy its headers beforehand costs twenty
+/// times what it costs to copy the bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    armed: Cell<bool>,
+    bytes: RefCell<Vec<u8>>,
+}
+
+/// The most bytes of a head that are kept.
+const MOST_KEPT: usize = 16 * 1024;
+
+impl Sent {
+    /// Keeps what is written next, or does not.
+    pub(crate) fn arm(&self, keep: bool) {
+        self.armed.set(keep);
+        self.bytes.borrow_mut().clear();
+    }
+
+    fn note(&self, slices: &[io::IoSlice<'_>]) {
+        // The first write is offered the whole head, also if only a part of it, or nothing, gets
+        // through.
+        if self.armed.take() {
+            let mut bytes = self.bytes.borrow_mut();
+            for slice in slices.iter().filter(|slice| slice.len() <= MOST_KEPT) {
+                bytes.extend_from_slice(slice);
+            }
+        }
+    }
+
+    /// What was kept.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        self.bytes.take()
+    }
+}
+
 /// A backend's socket.
 #[derive(Debug)]
-pub(crate) struct BackendStream(pub(crate) TcpStream);
+pub(crate) struct BackendStream {
+    stream: TcpStream,
+    sent: Rc<Sent>,
+}
+
+impl BackendStream {
+    pub(crate) fn new(stream: TcpStream, sent: Rc<Sent>) -> Self {
+        Self { stream, sent }
+    }
+
+    pub(crate) fn into_inner(self) -> TcpStream {
+        self.stream
+    }
+}
 
 impl AsyncRead for BackendStream {
     fn poll_read(
@@ -175,7 +227,7 @@ impl AsyncRead for BackendStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_read(cx, buffer)
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
     }
 }
 
@@ -185,15 +237,17 @@ impl AsyncWrite for BackendStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().0).poll_write(cx, bytes)
+        let this = self.get_mut();
+        this.sent.note(&[io::IoSlice::new(bytes)]);
+        Pin::new(&mut this.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_flush(cx)
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -201,7 +255,9 @@ impl AsyncWrite for BackendStream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        write_slices(&mut self.get_mut().0, cx, slices)
+        let this = self.get_mut();
+        this.sent.note(slices);
+        write_slices(&mut this.stream, cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -12,6 +12,7 @@ use crate::{
     access_log::LogLine,
     clock,
     connections::Client,
+    headers::RequestId,
     snapshot::{Cluster, InFlight},
     upstream::{Upload, Upstream},
     worker::Worker,
@@ -46,7 +47,7 @@ struct Seen {
     version: Version,
     host: Option<HeaderValue>,
     user_agent: Option<HeaderValue>,
-    request_id: Option<HeaderValue>,
+    request_id: Option<RequestId>,
     trace: Option<HeaderValue>,
 }
 
@@ -86,7 +87,7 @@ impl Record {
     }
 
     /// Notes the ids that the request goes by.
-    pub(crate) fn identify(&mut self, request_id: &HeaderValue, trace: Option<HeaderValue>) {
+    pub(crate) fn identify(&mut self, request_id: &RequestId, trace: Option<HeaderValue>) {
         if let Some(seen) = &mut self.seen {
             seen.request_id = Some(request_id.clone());
             seen.trace = trace;
@@ -151,7 +152,7 @@ impl Drop for Record {
             upstream_duration: self.answered.map(micros),
             remote: self.client.peer.forwarded_for.as_bytes(),
             user_agent: bytes(&seen.user_agent),
-            request_id: bytes(&seen.request_id),
+            request_id: seen.request_id.as_ref().map_or(b"", RequestId::as_bytes),
             trace: bytes(&seen.trace),
             authority: bytes(&seen.host),
             decision: self.decision(),

@@ -7,7 +7,12 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, time::timeout_at};
 
 use super::{Deadline, Upstream};
-use crate::{clock, io::BackendStream, snapshot::cluster::Endpoint, worker::Worker};
+use crate::{
+    clock,
+    io::{BackendStream, Sent},
+    snapshot::cluster::Endpoint,
+    worker::Worker,
+};
 
 /// The most bytes of a backend's answer that are buffered, its head included.
 const BUFFER: usize = 128 * 1024;
@@ -43,14 +48,12 @@ pub(crate) async fn connect(
                 stream.set_nodelay(true)?;
                 let mut builder = http1::Builder::new();
                 builder.max_buf_size(BUFFER).max_header_size(HEAD);
-                let (sender, connection) = builder
-                    .handshake(TokioIo::new(BackendStream(stream)))
-                    .await?;
+                let sent = Rc::new(Sent::default());
+                let io = TokioIo::new(BackendStream::new(stream, Rc::clone(&sent)));
+                let (sender, connection) = builder.handshake(io).await?;
+                let state = Arc::clone(&endpoint.state);
                 return Ok(Box::new(Upstream::new(
-                    sender,
-                    connection,
-                    Arc::clone(&endpoint.state),
-                    worker,
+                    sender, connection, sent, state, worker,
                 )));
             }
         }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::{Body, Frame};
 use hyper::{
     body::Incoming,
@@ -21,7 +21,11 @@ use tokio::net::TcpStream;
 
 use super::{Deadline, Expired, quiet::Quiet};
 use crate::{
-    body::RequestBody, io::BackendStream, shared::Shared, snapshot::EndpointState, worker::Worker,
+    body::RequestBody,
+    io::{BackendStream, Sent},
+    shared::Shared,
+    snapshot::EndpointState,
+    worker::Worker,
 };
 
 type Io = TokioIo<BackendStream>;
@@ -37,6 +41,7 @@ pub(crate) struct Upstream {
     /// `None` once it is over.
     connection: Option<Connection<Io, RequestBody>>,
     quiet: Quiet,
+    sent: Rc<Sent>,
     pub(super) endpoint: Arc<EndpointState>,
     /// Since when it is in the pool.
     pub(super) idle_since: Option<Instant>,
@@ -85,6 +90,7 @@ impl Upstream {
     pub(super) fn new(
         sender: SendRequest<RequestBody>,
         connection: Connection<Io, RequestBody>,
+        sent: Rc<Sent>,
         endpoint: Arc<EndpointState>,
         worker: &Rc<Worker>,
     ) -> Self {
@@ -99,6 +105,7 @@ impl Upstream {
             sender,
             connection: Some(connection),
             quiet: Quiet::new(),
+            sent,
             endpoint,
             idle_since: None,
             _open: open,
@@ -130,12 +137,15 @@ impl Upstream {
         }
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request and waits for the head of its answer. With `keep`, a request without body
+    /// can be had back from [`Upstream::sent`] should the connection be lost.
     pub(crate) async fn send(
         &mut self,
         request: Request<RequestBody>,
+        keep: bool,
         deadline: &Deadline,
     ) -> Result<Response<Incoming>, SendError> {
+        self.sent.arm(keep);
         let waker = self.quiet.waker();
         let inside = self.quiet.enter();
         let mut answer = pin!(self.sender.try_send_request(request));
@@ -174,6 +184,11 @@ impl Upstream {
         .await
     }
 
+    /// The request that was kept, once more.
+    pub(crate) fn sent(&self) -> Option<Request<RequestBody>> {
+        read_back(&self.sent.take())
+    }
+
     /// The next piece of the answer's body.
     pub(crate) fn poll_body(
         &mut self,
@@ -210,7 +225,7 @@ impl Upstream {
             .ok()?;
         let parts = connection.into_parts();
         Some(Tunnel {
-            stream: parts.io.into_inner().0,
+            stream: parts.io.into_inner().into_inner(),
             read: parts.read_buf,
         })
     }
@@ -227,5 +242,49 @@ fn explain(mut error: hyper::client::conn::TrySendError<Request<RequestBody>>) -
         SendError::Invalid(error)
     } else {
         SendError::Lost(Some(error))
+    }
+}
+
+/// Reads a request without body that hyper wrote: one space between words, one colon and one space
+/// in each header, an empty line at the end. `None` if not all of it is there.
+fn read_back(bytes: &[u8]) -> Option<Request<RequestBody>> {
+    let head = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n\r\n")?;
+    let mut lines = head.split("\r\n");
+    let mut words = lines.next()?.split(' ');
+    let mut request = Request::new(RequestBody::default());
+    *request.method_mut() = words.next()?.parse().ok()?;
+    *request.uri_mut() = words.next()?.parse().ok()?;
+    for line in lines {
+        let (name, value) = line.split_once(": ").or(line.split_once(':'))?;
+        let (name, value) = (
+            name.parse::<HeaderName>().ok()?,
+            HeaderValue::from_str(value).ok()?,
+        );
+        request.headers_mut().append(name, value);
+    }
+    Some(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_back_as_it_was_written() {
+        let written = "GET /a?b=c HTTP/1.1\r\nhost: shop\r\nx: 1\r\nx: 2\r\nempty: \r\n\r\n";
+        let request = read_back(written.as_bytes()).unwrap();
+        assert_eq!(
+            (request.method().as_str(), request.uri().to_string()),
+            ("GET", "/a?b=c".to_owned())
+        );
+        let headers: Vec<_> = request
+            .headers()
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        assert_eq!(headers, ["host: shop", "x: 1", "x: 2", "empty: "]);
+        for part in ["", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nhost: a\r\n"] {
+            assert!(read_back(part.as_bytes()).is_none(), "{part:?}");
+        }
     }
 }

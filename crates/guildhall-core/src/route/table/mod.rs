@@ -9,16 +9,18 @@
 
 mod cluster;
 mod compiler;
+mod hash;
 mod rule;
 mod test;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 pub use cluster::{ClusterId, ClusterKey, Subset};
 pub use compiler::Compiler;
+use hash::Map;
 pub use rule::{Action, Backend, BackendFault, Backends, HeaderEdit, RouteId, Rule, RuleFilter};
 pub(super) use rule::{fault, unsupported};
 use tree::HostTree;
@@ -54,8 +56,8 @@ pub struct Match<'t> {
 /// All routes, compiled. Immutable; shared by all workers.
 #[derive(Debug, Default)]
 pub struct RouteTable {
-    exact: HashMap<Box<str>, Arc<HostTree>>,
-    wildcard: HashMap<Box<str>, Arc<HostTree>>,
+    exact: Map<Arc<HostTree>>,
+    wildcard: Map<Arc<HostTree>>,
     any: Option<Arc<HostTree>>,
     clusters: Box<[ClusterKey]>,
 }

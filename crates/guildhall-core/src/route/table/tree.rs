@@ -5,16 +5,16 @@
 //! request's way are tried. A request costs one step per path element, however many rules the
 //! host has.
 
-use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+use std::{cmp::Reverse, sync::Arc};
 
 use regex::bytes::Regex;
 
-use super::{Match, RequestHead, compiler::CompiledRoute, rule::Rule, test::Test};
+use super::{Match, RequestHead, compiler::CompiledRoute, hash::Map, rule::Rule, test::Test};
 use crate::route::{pattern, spec::PathMatchType};
 
 #[derive(Debug)]
 pub(super) struct HostTree {
-    exact: HashMap<Box<str>, Vec<Entry>>,
+    exact: Map<Vec<Entry>>,
     nodes: Vec<Node>,
     entries: usize,
 }
@@ -23,7 +23,7 @@ pub(super) struct HostTree {
 #[derive(Debug, Default)]
 struct Node {
     parent: usize,
-    children: HashMap<Box<str>, usize>,
+    children: Map<usize>,
     /// The most specific first.
     prefixes: Vec<Entry>,
     patterns: Vec<PatternEntry>,
@@ -60,7 +60,7 @@ impl HostTree {
             (Reverse(length), one.test.specificity())
         });
         let mut tree = Self {
-            exact: HashMap::new(),
+            exact: Map::default(),
             nodes: vec![Node::default()],
             entries: all.len(),
         };
@@ -121,21 +121,22 @@ impl HostTree {
 
     pub(super) fn find(&self, head: &RequestHead<'_>) -> Option<Match<'_>> {
         let of = |entries: &'_ [Entry]| entries.iter().position(|entry| entry.test.holds(head));
-        if let Some(entries) = self.exact.get(head.path)
+        if !self.exact.is_empty()
+            && let Some(entries) = self.exact.get(head.path)
             && let Some(at) = of(entries)
         {
             return Some(entries[at].as_match());
         }
         let mut at = 0;
         let mut pattern = None;
-        let mut elements = head.path.split('/').skip(1);
+        let mut rest = head.path;
         loop {
             self.nodes[at].find_pattern(head, &mut pattern);
-            match elements
-                .next()
-                .and_then(|element| self.nodes[at].children.get(element))
-            {
-                Some(child) => at = *child,
+            let Some((element, after)) = next_element(rest) else {
+                break;
+            };
+            match self.nodes[at].children.get(element) {
+                Some(child) => (at, rest) = (*child, after),
                 None => break,
             }
         }
@@ -154,6 +155,13 @@ impl HostTree {
             at = node.parent;
         }
     }
+}
+
+/// The first element of `/element/…` and what follows it; `None` at the end of the path.
+fn next_element(path: &str) -> Option<(&str, &str)> {
+    let path = path.get(1..)?;
+    let end = path.bytes().position(|byte| byte == b'/');
+    Some(path.split_at(end.unwrap_or(path.len())))
 }
 
 impl Node {
