@@ -4,14 +4,15 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::{AuditRecord, AuditSink};
 
-/// How many records are gathered for one write.
-const BATCH: usize = 1_024;
+/// How long the thread rests after a write, so that a burst costs a wake-up and a write each time
+/// instead of each record (which was a tenth of a registration's CPU).
+const REST: Duration = Duration::from_millis(10);
 
 /// Where the audit file is and how much of it is kept.
 #[derive(Clone, Debug)]
@@ -50,9 +51,25 @@ pub struct AuditFileError {
 
 /// Keeps audit records in a file. Dropping it writes what still waits.
 pub struct FileSink {
-    sender: Mutex<Option<SyncSender<AuditRecord>>>,
-    lost: Arc<AtomicU64>,
+    queue: Arc<Queue>,
+    capacity: usize,
     writer: Option<JoinHandle<()>>,
+}
+
+/// What waits for the thread.
+#[derive(Default)]
+struct Queue {
+    state: Mutex<Waiting>,
+    wake: Condvar,
+    lost: AtomicU64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    records: Vec<AuditRecord>,
+    /// The thread waits to be woken by the first record; else it comes by itself.
+    asleep: bool,
+    stopped: bool,
 }
 
 impl FileSink {
@@ -63,17 +80,17 @@ impl FileSink {
             path: path.clone(),
             source,
         };
-        let rotated = Rotated::open(options.clone()).map_err(failed)?;
-        let (sender, receiver) = sync_channel(options.queue);
-        let lost = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&lost);
+        let capacity = options.queue;
+        let rotated = Rotated::open(options).map_err(failed)?;
+        let queue = Arc::new(Queue::default());
+        let taken = Arc::clone(&queue);
         let writer = std::thread::Builder::new()
             .name("audit".to_owned())
-            .spawn(move || write_all(rotated, &receiver, &counter))
+            .spawn(move || write_all(rotated, &taken))
             .map_err(failed)?;
         Ok(Self {
-            sender: Mutex::new(Some(sender)),
-            lost,
+            queue,
+            capacity,
             writer: Some(writer),
         })
     }
@@ -81,26 +98,27 @@ impl FileSink {
 
 impl AuditSink for FileSink {
     fn record(&self, record: AuditRecord) {
-        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = sender
-            .as_ref()
-            .is_some_and(|sender| sender.try_send(record).is_ok());
-        if !taken {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        let mut waiting = self.queue.lock();
+        if waiting.records.len() >= self.capacity {
+            self.queue.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        waiting.records.push(record);
+        if std::mem::take(&mut waiting.asleep) {
+            drop(waiting);
+            self.queue.wake.notify_one();
         }
     }
 
     fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+        self.queue.lost.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for FileSink {
     fn drop(&mut self) {
-        self.sender
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.queue.lock().stopped = true;
+        self.queue.wake.notify_one();
         if let Some(writer) = self.writer.take() {
             // A writer that panicked has already said so on stderr.
             let _ = writer.join();
@@ -108,22 +126,49 @@ impl Drop for FileSink {
     }
 }
 
-/// The thread: writes what waits, and then at once to the file, until every sender is gone.
-fn write_all(mut file: Rotated, records: &Receiver<AuditRecord>, lost: &AtomicU64) {
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for records and takes them all, in exchange for an empty vector whose allocation is
+    /// reused; false when there will be none any more.
+    fn take(&self, emptied: &mut Vec<AuditRecord>) -> bool {
+        let mut waiting = self.lock();
+        while waiting.records.is_empty() && !waiting.stopped {
+            waiting.asleep = true;
+            waiting = self
+                .wake
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.asleep = false;
+        std::mem::swap(&mut waiting.records, emptied);
+        !emptied.is_empty()
+    }
+
+    /// Lets records gather, unless there is no time left for that.
+    fn rest(&self) {
+        let working = |waiting: &mut Waiting| !waiting.stopped;
+        // A poisoned lock is met again, and taken, by the next look at the queue.
+        drop(self.wake.wait_timeout_while(self.lock(), REST, working));
+    }
+}
+
+/// The thread: writes what waits to the file, rests, and comes back, until the sink is dropped.
+fn write_all(mut file: Rotated, queue: &Queue) {
     let mut broken = false;
-    while let Ok(first) = records.recv() {
-        let mut results = vec![file.append(&first)];
-        results.extend(
-            records
-                .try_iter()
-                .take(BATCH)
-                .map(|record| file.append(&record)),
-        );
+    let mut records = Vec::new();
+    while queue.take(&mut records) {
+        let mut results: Vec<_> = records
+            .drain(..)
+            .map(|record| file.append(&record))
+            .collect();
         results.push(file.flush());
         let mut failed = false;
         for error in results.into_iter().filter_map(Result::err) {
             failed = true;
-            lost.fetch_add(1, Ordering::Relaxed);
+            queue.lost.fetch_add(1, Ordering::Relaxed);
             if !std::mem::replace(&mut broken, true) {
                 let path = file.options.path.display();
                 tracing::error!(%path, %error, "audit records are being lost");
@@ -133,6 +178,7 @@ fn write_all(mut file: Rotated, records: &Receiver<AuditRecord>, lost: &AtomicU6
             broken = false;
             tracing::warn!(path = %file.options.path.display(), "the audit file is written again");
         }
+        queue.rest();
     }
 }
 
