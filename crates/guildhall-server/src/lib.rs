@@ -7,6 +7,7 @@
 mod auth;
 mod cli;
 mod clock;
+mod demo;
 mod http;
 mod logging;
 mod node;

@@ -21,8 +21,16 @@ pub(crate) enum Stage {
     Stopping = 2,
 }
 
+/// How a role is.
+pub(crate) struct Role {
+    /// Whether it answers calls or carries traffic; a role can be unwell and still do so.
+    pub(crate) serves: bool,
+    /// As it is reported.
+    pub(crate) status: RoleStatus,
+}
+
 /// Reports how a role is.
-pub(crate) type Probe = Arc<dyn Fn() -> RoleStatus + Send + Sync>;
+pub(crate) type Probe = Arc<dyn Fn() -> Role + Send + Sync>;
 
 /// This node.
 pub(crate) struct Node {
@@ -59,12 +67,19 @@ impl Node {
 
     /// Adds a role to what is reported.
     pub(crate) fn add(&self, role: Probe) {
-        self.roles.lock().unwrap_or_else(PoisonError::into_inner).push(role);
+        self.roles
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(role);
     }
 
     /// How each role is.
-    pub(crate) fn roles(&self) -> Vec<RoleStatus> {
-        let roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    pub(crate) fn roles(&self) -> Vec<Role> {
+        let roles = self
+            .roles
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         roles.iter().map(|role| role()).collect()
     }
 }

@@ -13,7 +13,16 @@ impl Stamp {
         let mut hasher = std::hash::DefaultHasher::new();
         for file in files {
             let seen = std::fs::metadata(file).ok();
-            let seen = seen.map(|m| (m.ino(), m.size(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec()));
+            let seen = seen.map(|m| {
+                (
+                    m.ino(),
+                    m.size(),
+                    m.mtime(),
+                    m.mtime_nsec(),
+                    m.ctime(),
+                    m.ctime_nsec(),
+                )
+            });
             seen.hash(&mut hasher);
         }
         Self(hasher.finish())

@@ -27,9 +27,15 @@ impl Table {
     /// A table with these columns; `empty` is said when there is no row.
     pub(crate) fn new(columns: &[&str], empty: &'static str) -> Self {
         let mut inner = comfy_table::Table::new();
-        inner.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        inner
+            .load_style(NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic);
         inner.set_header(columns.iter().map(|column| column.to_uppercase()));
-        Self { inner, rows: Vec::new(), empty }
+        Self {
+            inner,
+            rows: Vec::new(),
+            empty,
+        }
     }
 
     /// Adds a row.
@@ -61,7 +67,11 @@ impl Table {
         for column in self.inner.column_iter_mut() {
             column.set_padding((0, 2));
         }
-        let lines: Vec<String> = self.inner.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+        let lines: Vec<String> = self
+            .inner
+            .lines()
+            .map(|line| line.trim_end().to_owned() + "\n")
+            .collect();
         lines.concat()
     }
 }
@@ -91,6 +101,9 @@ mod tests {
         let expect = "NAME          HEALTH\nuser-service  healthy\na             unhealthy\n";
         assert_eq!(table().render(false), expect);
         assert!(table().render(true).contains("\u{1b}["));
-        assert_eq!(Table::new(&["name"], "no services").render(true), "no services\n");
+        assert_eq!(
+            Table::new(&["name"], "no services").render(true),
+            "no services\n"
+        );
     }
 }

@@ -64,7 +64,9 @@ fn hash(token: &str) -> Hash {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
     /// It cannot be read.
-    #[error("cannot read the token file {path}: {cause}; check auth.token_file and the file's permissions")]
+    #[error(
+        "cannot read the token file {path}: {cause}; check auth.token_file and the file's permissions"
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -129,25 +131,37 @@ impl TokenFile {
 
     fn read(&self) -> Result<Tokens, TokenFileError> {
         let path = || self.path.clone();
-        let text = std::fs::read_to_string(&self.path)
-            .map_err(|cause| TokenFileError::Unreadable { path: path(), cause })?;
-        parse(&text).map_err(|detail| TokenFileError::Malformed { path: path(), detail })
+        let text =
+            std::fs::read_to_string(&self.path).map_err(|cause| TokenFileError::Unreadable {
+                path: path(),
+                cause,
+            })?;
+        parse(&text).map_err(|detail| TokenFileError::Malformed {
+            path: path(),
+            detail,
+        })
     }
 }
 
 /// Reads a token file's text, JSON if it opens with a brace, else TOML.
 fn parse(text: &str) -> Result<Tokens, String> {
     let form: Form = if text.trim_start().starts_with('{') {
-        serde_json::from_str(text).map_err(|error| format!("line {}: not JSON of the right shape", error.line()))?
+        serde_json::from_str(text)
+            .map_err(|error| format!("line {}: not JSON of the right shape", error.line()))?
     } else {
         toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let line = error.span().map_or(0, |span| {
+                text[..span.start.min(text.len())].lines().count().max(1)
+            });
             // The message names fields; its excerpt of the file would show secrets.
             format!("line {line}: {}", error.message())
         })?
     };
     if form.tokens.is_empty() {
-        return Err("it has no [[tokens]]; give at least one, with name, token or hash, and scopes".to_owned());
+        return Err(
+            "it has no [[tokens]]; give at least one, with name, token or hash, and scopes"
+                .to_owned(),
+        );
     }
     let mut tokens = Tokens::default();
     for token in form.tokens {
@@ -156,7 +170,9 @@ fn parse(text: &str) -> Result<Tokens, String> {
             return Err(format!("{name:?}: a name has 1 to 253 characters"));
         }
         if matches!(name.as_str(), "anonymous" | "system") {
-            return Err(format!("{name:?} is the platform's own name; call the token otherwise"));
+            return Err(format!(
+                "{name:?} is the platform's own name; call the token otherwise"
+            ));
         }
         let hash = match (&token.token, &token.hash) {
             (Some(token), None) if token.len() >= SHORTEST => hash(token),
@@ -166,9 +182,15 @@ fn parse(text: &str) -> Result<Tokens, String> {
             })?,
             _ => return Err(format!("{name}: give either token or hash")),
         };
-        let grants = token.scopes.iter().map(|scope| read_scope(scope).map_err(|why| format!("{name}: {why}")));
+        let grants = token
+            .scopes
+            .iter()
+            .map(|scope| read_scope(scope).map_err(|why| format!("{name}: {why}")));
         let grants: Arc<[Grant]> = grants.collect::<Result<Vec<_>, _>>()?.into();
-        let principal = Arc::new(Principal { name: name.as_str().into(), grants });
+        let principal = Arc::new(Principal {
+            name: name.as_str().into(),
+            grants,
+        });
         if tokens.by_hash.insert(hash, principal).is_some() {
             return Err(format!("{name}: another name has the same token"));
         }
@@ -191,7 +213,10 @@ fn read_hash(text: &str) -> Option<Hash> {
 fn read_scope(scope: &str) -> Result<Grant, String> {
     let (word, namespace) = match scope.split_once(':') {
         None => (scope, None),
-        Some((word, name)) => (word, Some(Namespace::new(name).map_err(|error| format!("scope {scope:?}: {error}"))?)),
+        Some((word, name)) => (
+            word,
+            Some(Namespace::new(name).map_err(|error| format!("scope {scope:?}: {error}"))?),
+        ),
     };
     let verb = match word {
         "read" => Verb::Read,
@@ -200,7 +225,9 @@ fn read_scope(scope: &str) -> Result<Grant, String> {
         other => {
             let near = nearest(other, ["read", "write", "admin"]);
             let hint = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
-            return Err(format!("scope {scope:?} is none of read, write, admin, each with :namespace or without{hint}"));
+            return Err(format!(
+                "scope {scope:?} is none of read, write, admin, each with :namespace or without{hint}"
+            ));
         }
     };
     Ok(Grant { verb, namespace })
@@ -227,7 +254,10 @@ mod tests {
         let tokens = parse(FILE).unwrap();
         assert_eq!(tokens.len(), 2);
         let ci = tokens.find("test").unwrap();
-        assert_eq!((&*ci.name, ci.grants.len(), ci.grants[0].verb), ("ci", 2, Verb::Write));
+        assert_eq!(
+            (&*ci.name, ci.grants.len(), ci.grants[0].verb),
+            ("ci", 2, Verb::Write)
+        );
         assert_eq!(&*tokens.find("a long random text").unwrap().name, "root");
         assert!(tokens.find("tset").is_none() && tokens.find("").is_none());
     }
@@ -245,14 +275,30 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_without_the_secret() {
-        check("name = \"a\"\ntoken = \"12345678\"\nscopes = [\"raed\"]", "did you mean \"read\"?");
-        check("name = \"a\"\ntoken = \"12345678\"\nscopes = [\"read:A_\"]", "DNS-1123");
+        check(
+            "name = \"a\"\ntoken = \"12345678\"\nscopes = [\"raed\"]",
+            "did you mean \"read\"?",
+        );
+        check(
+            "name = \"a\"\ntoken = \"12345678\"\nscopes = [\"read:A_\"]",
+            "DNS-1123",
+        );
         check("name = \"a\"\ntoken = \"short\"\nscopes = []", "at least 8");
         check("name = \"a\"\nhash = \"md5:1\"\nscopes = []", "sha256sum");
         check("name = \"a\"\nscopes = []", "either token or hash");
-        check("name = \"system\"\ntoken = \"12345678\"\nscopes = []", "platform's own");
-        check("name = \"a\"\ntokn = \"hunter2hunter2\"\nscopes = []", "unknown field");
-        for bad in ["[[tokens]]\ntokn = \"hunter2\"", "[[tokens]]\ntoken = \"hunter2\" x", "{\"tokens\": \"hunter2\"}"] {
+        check(
+            "name = \"system\"\ntoken = \"12345678\"\nscopes = []",
+            "platform's own",
+        );
+        check(
+            "name = \"a\"\ntokn = \"hunter2hunter2\"\nscopes = []",
+            "unknown field",
+        );
+        for bad in [
+            "[[tokens]]\ntokn = \"hunter2\"",
+            "[[tokens]]\ntoken = \"hunter2\" x",
+            "{\"tokens\": \"hunter2\"}",
+        ] {
             assert!(!parse(bad).unwrap_err().contains("hunter2"), "{bad}");
         }
         assert!(parse("").unwrap_err().contains("[[tokens]]"));

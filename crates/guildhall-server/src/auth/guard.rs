@@ -32,10 +32,24 @@ pub(crate) struct Guard {
 impl Guard {
     /// Without tokens everyone is admin; `local_only` then refuses what a browser was talked into.
     pub(crate) fn new(tokens: Option<Tokens>, local_only: bool) -> Self {
-        let grants = [Grant { verb: Verb::Admin, namespace: None }];
-        let anonymous = Arc::new(Principal { name: "anonymous".into(), grants: grants.into() });
-        let nobody = Arc::new(Principal { name: "nobody".into(), grants: Arc::default() });
-        Self { tokens: ArcSwapOption::new(tokens.map(Arc::new)), anonymous, nobody, local_only }
+        let grants = [Grant {
+            verb: Verb::Admin,
+            namespace: None,
+        }];
+        let anonymous = Arc::new(Principal {
+            name: "anonymous".into(),
+            grants: grants.into(),
+        });
+        let nobody = Arc::new(Principal {
+            name: "nobody".into(),
+            grants: Arc::default(),
+        });
+        Self {
+            tokens: ArcSwapOption::new(tokens.map(Arc::new)),
+            anonymous,
+            nobody,
+            local_only,
+        }
     }
 
     /// Takes over a token file that was read again.
@@ -58,7 +72,9 @@ impl Guard {
             return Ok(self.anonymous.clone());
         };
         let Some(value) = headers.get(header::AUTHORIZATION) else {
-            return Err(refused("the request has no token; send Authorization: Bearer TOKEN (the CLI: --token or GUILDHALL_TOKEN)"));
+            return Err(refused(
+                "the request has no token; send Authorization: Bearer TOKEN (the CLI: --token or GUILDHALL_TOKEN)",
+            ));
         };
         let token = value.to_str().ok().and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
@@ -80,9 +96,14 @@ fn refused(detail: &str) -> Problem {
 /// Refuses calls that a web page could make through a visitor's browser: such a page has another origin, or reaches
 /// this machine by a name of its own (DNS rebinding).
 fn local(headers: &HeaderMap) -> Result<(), Problem> {
-    let host = headers.get(header::HOST).map_or("", |host| host.to_str().unwrap_or("?"));
+    let host = headers
+        .get(header::HOST)
+        .map_or("", |host| host.to_str().unwrap_or("?"));
     let name = name_of(host);
-    if !(name.is_empty() || name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()) {
+    if !(name.is_empty()
+        || name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok())
+    {
         return Err(Problem::new(
             Code::Forbidden,
             format!(
@@ -92,7 +113,11 @@ fn local(headers: &HeaderMap) -> Result<(), Problem> {
         ));
     }
     if let Some(origin) = headers.get(header::ORIGIN) {
-        let same = origin.to_str().ok().and_then(|origin| origin.split_once("://")).is_some_and(|(_, at)| at == host);
+        let same = origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.split_once("://"))
+            .is_some_and(|(_, at)| at == host);
         if !same {
             return Err(Problem::new(
                 Code::Forbidden,
@@ -116,31 +141,59 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(header::HeaderName, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]
     fn no_web_page_reaches_an_unauthenticated_api() {
         let guard = Guard::new(None, true);
-        for host in ["127.0.0.1:7420", "localhost:7420", "[::1]:7420", "10.1.2.3:1"] {
-            assert!(guard.identify(&headers(&[(header::HOST, host)])).is_ok(), "{host}");
+        for host in [
+            "127.0.0.1:7420",
+            "localhost:7420",
+            "[::1]:7420",
+            "10.1.2.3:1",
+        ] {
+            assert!(
+                guard.identify(&headers(&[(header::HOST, host)])).is_ok(),
+                "{host}"
+            );
         }
         let rebound = headers(&[(header::HOST, "evil.example:7420")]);
         assert_eq!(guard.identify(&rebound).unwrap_err().code, Code::Forbidden);
         assert!(Guard::new(None, false).identify(&rebound).is_ok());
-        let same = [(header::HOST, "127.0.0.1:7420"), (header::ORIGIN, "http://127.0.0.1:7420")];
+        let same = [
+            (header::HOST, "127.0.0.1:7420"),
+            (header::ORIGIN, "http://127.0.0.1:7420"),
+        ];
         assert!(guard.identify(&headers(&same)).is_ok());
-        let other = [(header::HOST, "127.0.0.1:7420"), (header::ORIGIN, "https://evil.example")];
-        assert_eq!(guard.identify(&headers(&other)).unwrap_err().code, Code::Forbidden);
+        let other = [
+            (header::HOST, "127.0.0.1:7420"),
+            (header::ORIGIN, "https://evil.example"),
+        ];
+        assert_eq!(
+            guard.identify(&headers(&other)).unwrap_err().code,
+            Code::Forbidden
+        );
     }
 
     #[test]
     fn with_tokens_only_a_known_one_is_let_in() {
         let guard = Guard::new(Some(Tokens::default()), true);
         for value in ["", "Basic abc", "Bearer", "Bearer nobody"] {
-            let error = guard.identify(&headers(&[(header::AUTHORIZATION, value)])).unwrap_err();
+            let error = guard
+                .identify(&headers(&[(header::AUTHORIZATION, value)]))
+                .unwrap_err();
             assert_eq!(error.code, Code::Unauthenticated, "{value:?}");
         }
-        assert!(guard.identify(&HeaderMap::new()).unwrap_err().detail.contains("GUILDHALL_TOKEN"));
+        assert!(
+            guard
+                .identify(&HeaderMap::new())
+                .unwrap_err()
+                .detail
+                .contains("GUILDHALL_TOKEN")
+        );
     }
 }

@@ -64,16 +64,29 @@ impl Apply {
         let mut changes = String::new();
         for document in &manifest.documents {
             let current = present(context, document).await?;
-            if current.as_ref().is_none_or(|current| !current.same_intent(document)) {
+            if current
+                .as_ref()
+                .is_none_or(|current| !current.same_intent(document))
+            {
                 changed = true;
                 changes.push_str(&diff::documents(current.as_ref(), Some(document)));
             }
         }
         let mut words = Vec::new();
         if changed {
-            let options = PutOptions { dry_run: self.dry_run, ..PutOptions::default() };
-            let written = context.client.put_json(&manifest.key, manifest.json.clone().into(), options).await?;
-            words.push(if written.created { "created" } else { "changed" });
+            let options = PutOptions {
+                dry_run: self.dry_run,
+                ..PutOptions::default()
+            };
+            let written = context
+                .client
+                .put_json(&manifest.key, manifest.json.clone().into(), options)
+                .await?;
+            words.push(if written.created {
+                "created"
+            } else {
+                "changed"
+            });
         } else {
             words.push("unchanged");
         }
@@ -82,7 +95,11 @@ impl Apply {
         }
         let shown = if self.diff { changes } else { String::new() };
         // A reader that has gone away does not keep the rest from being applied.
-        let _ = output::text(&format!("{shown}{} {}\n", word(&manifest.key), words.join(" ")));
+        let _ = output::text(&format!(
+            "{shown}{} {}\n",
+            word(&manifest.key),
+            words.join(" ")
+        ));
         for warning in &manifest.warnings {
             output::warn(&format!("{}: {warning}", manifest.origin));
         }
@@ -91,7 +108,10 @@ impl Apply {
 }
 
 /// The document as it is, if it is there.
-pub(super) async fn present(context: &Context, document: &Document) -> Result<Option<Document>, ClientError> {
+pub(super) async fn present(
+    context: &Context,
+    document: &Document,
+) -> Result<Option<Document>, ClientError> {
     match context.client.get(&document.key()).await {
         Ok(current) => Ok(Some(current)),
         Err(error) if error.is_not_found() => Ok(None),

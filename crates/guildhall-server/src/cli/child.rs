@@ -35,12 +35,18 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts `command` with `variables` added to its environment; it shares the terminal.
-    pub(super) fn start(command: &[OsString], variables: &[(&str, String)]) -> Result<Self, Failure> {
+    pub(super) fn start(
+        command: &[OsString],
+        variables: &[(&str, String)],
+    ) -> Result<Self, Failure> {
         let Some((program, arguments)) = command.split_first() else {
             return Err(Failure::new(Exit::Usage, "no program is given").next("write it after --"));
         };
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::inherit()).kill_on_drop(true);
+        command
+            .args(arguments)
+            .stdin(Stdio::inherit())
+            .kill_on_drop(true);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         // A Ctrl-C reaches everyone in the terminal's group at once, but the program is to be told only after others
         // stopped sending it work. Without a terminal it gets a group of its own.
@@ -48,9 +54,15 @@ impl Child {
             command.process_group(0);
         }
         let process = command.spawn().map_err(|error| {
-            Failure::new(Exit::Failure, format!("{} cannot be started", program.display())).why(error)
+            Failure::new(
+                Exit::Failure,
+                format!("{} cannot be started", program.display()),
+            )
+            .why(error)
         })?;
-        let pid = process.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let pid = process
+            .id()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         Ok(Self { process, pid })
     }
 
@@ -65,7 +77,9 @@ impl Child {
     /// Waits for its end. Cancel-safe.
     pub(super) async fn wait(&mut self) -> Result<ExitStatus, Failure> {
         let status = self.process.wait().await;
-        status.map_err(|error| Failure::new(Exit::Failure, "the program cannot be waited for").why(error))
+        status.map_err(|error| {
+            Failure::new(Exit::Failure, "the program cannot be waited for").why(error)
+        })
     }
 
     /// Asks it to end, and ends it if it has not within `patience`.
@@ -83,7 +97,10 @@ impl Child {
 
 /// How a program ended, as the command that ran it ends.
 pub(super) fn outcome(status: ExitStatus) -> Result<(), Failure> {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(1);
     match u8::try_from(code).unwrap_or(1) {
         0 => Ok(()),
         code => Err(Failure::silent(code)),
@@ -92,7 +109,10 @@ pub(super) fn outcome(status: ExitStatus) -> Result<(), Failure> {
 
 /// Whether a signal asks a program to end.
 pub(super) fn ends(signal: Signal) -> bool {
-    matches!(signal, Signal::TERM | Signal::INT | Signal::HUP | Signal::QUIT)
+    matches!(
+        signal,
+        Signal::TERM | Signal::INT | Signal::HUP | Signal::QUIT
+    )
 }
 
 /// The signals that reach this process and are meant for the program.
@@ -103,8 +123,9 @@ impl Signals {
     pub(super) fn take() -> Result<Self, Failure> {
         let (sender, receiver) = mpsc::channel(16);
         for (name, kind) in FORWARDED {
-            let mut signals =
-                signal(kind).map_err(|error| Failure::new(Exit::Failure, "signals cannot be taken").why(error))?;
+            let mut signals = signal(kind).map_err(|error| {
+                Failure::new(Exit::Failure, "signals cannot be taken").why(error)
+            })?;
             let sender = sender.clone();
             tokio::spawn(async move {
                 while signals.recv().await.is_some() && sender.send(name).await.is_ok() {}

@@ -13,19 +13,51 @@ use super::{Exit, Failure, output::Format};
 #[command(next_help_heading = "Options of every command")]
 pub(super) struct Connection {
     /// The server; several, separated by commas, are tried in turn
-    #[arg(long, global = true, env = "GUILDHALL_SERVER", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "GUILDHALL_SERVER",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     server: Option<String>,
     /// The token to show there
-    #[arg(long, global = true, env = "GUILDHALL_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "GUILDHALL_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
     token: Option<String>,
     /// A PEM file with the authorities to trust
-    #[arg(long, global = true, env = "GUILDHALL_CA", value_name = "FILE", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "GUILDHALL_CA",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
     ca: Option<PathBuf>,
     /// The namespace [default: default]
-    #[arg(short, long, global = true, env = "GUILDHALL_NAMESPACE", value_name = "NAME", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "GUILDHALL_NAMESPACE",
+        value_name = "NAME",
+        hide_env_values = true
+    )]
     namespace: Option<String>,
     /// How to print: tables for people, the others for programs
-    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
     output: Format,
 }
 
@@ -41,7 +73,11 @@ impl Connection {
     pub(super) fn namespace(&self) -> Result<Option<Namespace>, Failure> {
         let given = self.namespace.as_deref().filter(|name| !name.is_empty());
         given
-            .map(|name| Namespace::new(name).map_err(|error| Failure::new(Exit::Usage, "--namespace is no namespace").why(error)))
+            .map(|name| {
+                Namespace::new(name).map_err(|error| {
+                    Failure::new(Exit::Usage, "--namespace is no namespace").why(error)
+                })
+            })
             .transpose()
     }
 

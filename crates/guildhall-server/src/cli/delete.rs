@@ -26,7 +26,11 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Delete {
     /// What kind of document; or KIND/NAME
-    #[arg(value_name = "KIND", required_unless_present = "files", conflicts_with = "files")]
+    #[arg(
+        value_name = "KIND",
+        required_unless_present = "files",
+        conflicts_with = "files"
+    )]
     kind: Option<String>,
     /// The documents' names
     #[arg(value_name = "NAME")]
@@ -45,15 +49,28 @@ impl Delete {
         match &self.kind {
             Some(word) => {
                 let (kind, name) = kind_and_name(word, None)?;
-                let names: Vec<String> = name.into_iter().chain(self.names.iter().cloned()).collect();
+                let names: Vec<String> =
+                    name.into_iter().chain(self.names.iter().cloned()).collect();
                 if names.is_empty() {
-                    return Err(Failure::new(Exit::Usage, format!("which of the {}?", kind.plural())).next("give a name"));
+                    return Err(Failure::new(
+                        Exit::Usage,
+                        format!("which of the {}?", kind.plural()),
+                    )
+                    .next("give a name"));
                 }
-                keys.extend(names.into_iter().map(|name| DocumentKey::new(kind, context.namespace.clone(), name)));
+                keys.extend(
+                    names
+                        .into_iter()
+                        .map(|name| DocumentKey::new(kind, context.namespace.clone(), name)),
+                );
             }
             None => {
                 let manifests = manifest::read(&self.files, &context.namespace)?;
-                keys.extend(manifests.iter().flat_map(|manifest| manifest.documents.iter().map(Document::key)));
+                keys.extend(
+                    manifests
+                        .iter()
+                        .flat_map(|manifest| manifest.documents.iter().map(Document::key)),
+                );
                 // What was defined last may need what was defined first.
                 keys.reverse();
             }
@@ -63,8 +80,15 @@ impl Delete {
         for key in keys {
             match context.client.delete(&key, Precondition::None).await {
                 Ok(_) => output::text(&format!("{} deleted\n", word(&key)))?,
-                Err(error) if error.is_not_found() && lenient => output::text(&format!("{} is not there\n", word(&key)))?,
-                Err(error) => return Err(Failure::call(format!("{} was not deleted", word(&key)), &error)),
+                Err(error) if error.is_not_found() && lenient => {
+                    output::text(&format!("{} is not there\n", word(&key)))?
+                }
+                Err(error) => {
+                    return Err(Failure::call(
+                        format!("{} was not deleted", word(&key)),
+                        &error,
+                    ));
+                }
             }
         }
         Ok(())

@@ -35,28 +35,49 @@ impl Diff {
         for manifest in manifest::read(&self.files, &context.namespace)? {
             for document in &manifest.documents {
                 let what = || format!("{} cannot be compared", word(&document.key()));
-                let current = apply::present(&context, document).await.map_err(|error| Failure::call(what(), &error))?;
-                if current.as_ref().is_none_or(|current| !current.same_intent(document)) {
+                let current = apply::present(&context, document)
+                    .await
+                    .map_err(|error| Failure::call(what(), &error))?;
+                if current
+                    .as_ref()
+                    .is_none_or(|current| !current.same_intent(document))
+                {
                     same = false;
                     output::text(&documents(current.as_ref(), Some(document)))?;
                 }
             }
         }
-        if same { Ok(()) } else { Err(apply::different()) }
+        if same {
+            Ok(())
+        } else {
+            Err(apply::different())
+        }
     }
 }
 
 /// What leads from `before` to `after`, as a unified diff of what users say in them.
 pub(super) fn documents(before: Option<&Document>, after: Option<&Document>) -> String {
-    let text = |document: Option<&Document>| document.map_or(Ok(String::new()), |document| output::to_yaml(&portable(document)));
-    let (Ok(old), Ok(new)) = (text(before), text(after)) else { return String::new() };
-    let name = before.or(after).map_or_else(String::new, |document| word(&document.key()));
+    let text = |document: Option<&Document>| {
+        document.map_or(Ok(String::new()), |document| {
+            output::to_yaml(&portable(document))
+        })
+    };
+    let (Ok(old), Ok(new)) = (text(before), text(after)) else {
+        return String::new();
+    };
+    let name = before
+        .or(after)
+        .map_or_else(String::new, |document| word(&document.key()));
     let is = |document: Option<&Document>, word: &str| match document {
         None => "/dev/null".to_owned(),
         Some(_) => format!("{name} ({word})"),
     };
     let diff = TextDiff::from_lines(&old, &new);
-    let unified = diff.unified_diff().context_radius(3).header(&is(before, "there"), &is(after, "file")).to_string();
+    let unified = diff
+        .unified_diff()
+        .context_radius(3)
+        .header(&is(before, "there"), &is(after, "file"))
+        .to_string();
     if !output::colours() {
         return unified;
     }

@@ -54,7 +54,10 @@ impl From<Exit> for ExitCode {
 pub(super) struct ExitCodes {}
 
 fn page() -> String {
-    let lines: Vec<String> = MEANINGS.iter().map(|(code, meaning)| format!("  {code}  {}", meaning.trim())).collect();
+    let lines: Vec<String> = MEANINGS
+        .iter()
+        .map(|(code, meaning)| format!("  {code}  {}", meaning.trim()))
+        .collect();
     format!(
         "Exit codes:\n{}\n\n`register` and `lock run` end with the exit code of the program they ran; 128 and the \
          signal's number if a signal ended it.",

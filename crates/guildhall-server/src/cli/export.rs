@@ -20,7 +20,12 @@ Examples:
 What is exported can be applied elsewhere: guildhall apply -f everything.yaml";
 
 /// What users define. Instances and locks are of the moment, and exported only when asked for.
-const USUAL: [Kind; 4] = [Kind::Service, Kind::ServiceVersion, Kind::Gateway, Kind::HttpRoute];
+const USUAL: [Kind; 4] = [
+    Kind::Service,
+    Kind::ServiceVersion,
+    Kind::Gateway,
+    Kind::HttpRoute,
+];
 
 /// Print documents such that they can be applied again
 #[derive(Debug, Args)]
@@ -41,17 +46,25 @@ impl Export {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
         let kinds = match self.kinds.as_slice() {
             [] => USUAL.to_vec(),
-            words => words.iter().map(|word| get::kind(word)).collect::<Result<_, _>>()?,
+            words => words
+                .iter()
+                .map(|word| get::kind(word))
+                .collect::<Result<_, _>>()?,
         };
         let namespace = (!self.all_namespaces).then_some(&context.namespace);
-        let query = ListQuery { selector: self.selector, ..ListQuery::default() };
+        let query = ListQuery {
+            selector: self.selector,
+            ..ListQuery::default()
+        };
         let mut documents = Vec::new();
         for kind in kinds {
             let listed = context
                 .client
                 .list(kind, namespace, &query)
                 .await
-                .map_err(|error| Failure::call(format!("{} cannot be listed", kind.plural()), &error))?;
+                .map_err(|error| {
+                    Failure::call(format!("{} cannot be listed", kind.plural()), &error)
+                })?;
             documents.extend(listed.documents.iter().map(diff::portable));
         }
         if context.output == Format::Json {

@@ -25,12 +25,22 @@ pub(crate) struct Failure {
 impl Failure {
     /// `what` could not be done.
     pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { what: what.into(), why: Vec::new(), next: String::new(), code: exit as u8 }
+        Self {
+            what: what.into(),
+            why: Vec::new(),
+            next: String::new(),
+            code: exit as u8,
+        }
     }
 
     /// Ends with the exit code of a program that was run; says nothing, the program did.
     pub(crate) fn silent(code: u8) -> Self {
-        Self { what: String::new(), why: Vec::new(), next: String::new(), code }
+        Self {
+            what: String::new(),
+            why: Vec::new(),
+            next: String::new(),
+            code,
+        }
     }
 
     /// Adds a reason.
@@ -65,9 +75,11 @@ impl Failure {
     fn refused(what: impl Into<String>, server: &str, problem: &Problem) -> Self {
         let (exit, next) = match problem.code {
             Code::NotFound | Code::UnknownPath => (Exit::NotFound, ""),
-            Code::PreconditionFailed | Code::Conflict | Code::LockHeld | Code::LockLost | Code::ContractBroken => {
-                (Exit::Conflict, "")
-            }
+            Code::PreconditionFailed
+            | Code::Conflict
+            | Code::LockHeld
+            | Code::LockLost
+            | Code::ContractBroken => (Exit::Conflict, ""),
             Code::Unauthenticated => (Exit::Denied, "give a token: --token or GUILDHALL_TOKEN"),
             Code::Forbidden => (Exit::Denied, ""),
             Code::InvalidDocument => (Exit::Invalid, "correct what is named above"),
@@ -79,12 +91,20 @@ impl Failure {
         let failure = match problem.errors.as_slice() {
             [] => failure.why(&problem.detail),
             errors => errors.iter().fold(failure, |failure, error| {
-                let at = if error.pointer.is_empty() { "the document" } else { &error.pointer };
+                let at = if error.pointer.is_empty() {
+                    "the document"
+                } else {
+                    &error.pointer
+                };
                 failure.why(format!("{at}: {}", error.detail))
             }),
         };
         let page = format!("{server}{}", problem.page);
-        let next = if next.is_empty() { format!("see {page}") } else { format!("{next}; see {page}") };
+        let next = if next.is_empty() {
+            format!("see {page}")
+        } else {
+            format!("{next}; see {page}")
+        };
         failure.next(next)
     }
 
@@ -114,7 +134,11 @@ impl fmt::Display for Failure {
         for (at, why) in self.why.iter().enumerate() {
             writeln!(f, "  {} {why}", if at == 0 { "why: " } else { "     " })?;
         }
-        if self.next.is_empty() { Ok(()) } else { writeln!(f, "  next: {}", self.next) }
+        if self.next.is_empty() {
+            Ok(())
+        } else {
+            writeln!(f, "  next: {}", self.next)
+        }
     }
 }
 

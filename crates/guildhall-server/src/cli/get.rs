@@ -53,7 +53,10 @@ pub(super) fn kind(word: &str) -> Result<Kind, Failure> {
 }
 
 /// `KIND NAME`, or `KIND/NAME` in one word.
-pub(super) fn kind_and_name(word: &str, name: Option<String>) -> Result<(Kind, Option<String>), Failure> {
+pub(super) fn kind_and_name(
+    word: &str,
+    name: Option<String>,
+) -> Result<(Kind, Option<String>), Failure> {
     match (word.split_once('/'), name) {
         (Some((word, name)), None) => Ok((kind(word)?, Some(name.to_owned()))),
         (_, name) => Ok((kind(word)?, name)),
@@ -66,21 +69,30 @@ impl Get {
         let now = Timestamp::from_system(clock::wall());
         if let Some(name) = name {
             let key = DocumentKey::new(kind, context.namespace.clone(), name);
-            let document = context
-                .client
-                .get(&key)
-                .await
-                .map_err(|error| Failure::call(format!("{} cannot be read", word(&key)), &error))?;
+            let document =
+                context.client.get(&key).await.map_err(|error| {
+                    Failure::call(format!("{} cannot be read", word(&key)), &error)
+                })?;
             let documents = [document];
-            return output::value(context.output, &documents[0], || table(&documents, false, now), || vec![key.name.to_string()]);
+            return output::value(
+                context.output,
+                &documents[0],
+                || table(&documents, false, now),
+                || vec![key.name.to_string()],
+            );
         }
-        let query = ListQuery { selector: self.selector.clone(), ..ListQuery::default() };
+        let query = ListQuery {
+            selector: self.selector.clone(),
+            ..ListQuery::default()
+        };
         let namespace = (!self.all_namespaces).then_some(&context.namespace);
         let listed = context
             .client
             .list(kind, namespace, &query)
             .await
-            .map_err(|error| Failure::call(format!("{} cannot be listed", kind.plural()), &error))?;
+            .map_err(|error| {
+                Failure::call(format!("{} cannot be listed", kind.plural()), &error)
+            })?;
         let documents = listed.documents;
         match context.output {
             // What is printed can be applied again.
@@ -92,7 +104,12 @@ impl Get {
                 format,
                 &documents,
                 || table(&documents, self.all_namespaces, now),
-                || documents.iter().map(|document| document.key().name.to_string()).collect(),
+                || {
+                    documents
+                        .iter()
+                        .map(|document| document.key().name.to_string())
+                        .collect()
+                },
             ),
         }
     }
@@ -100,12 +117,17 @@ impl Get {
 
 fn table(documents: &[Document], namespaces: bool, now: Timestamp) -> Table {
     let mut table = match namespaces {
-        true => Table::new(&["namespace", "name", "summary", "revision", "age"], "none there"),
+        true => Table::new(
+            &["namespace", "name", "summary", "revision", "age"],
+            "none there",
+        ),
         false => Table::new(&["name", "summary", "revision", "age"], "none there"),
     };
     for document in documents {
         let metadata = document.metadata();
-        let age = metadata.created_at.map_or_else(String::new, |at| words::age(at, now));
+        let age = metadata
+            .created_at
+            .map_or_else(String::new, |at| words::age(at, now));
         let (summary, tone) = words::summary(document);
         let name = plain(&document.key().name);
         let rest = [toned(summary, tone), plain(metadata.revision), plain(age)];

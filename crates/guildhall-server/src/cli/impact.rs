@@ -26,20 +26,33 @@ impl Impact {
             .client
             .impact(&context.namespace, &service)
             .await
-            .map_err(|error| Failure::call(format!("the impact of {service} cannot be told"), &error))?;
+            .map_err(|error| {
+                Failure::call(format!("the impact of {service} cannot be told"), &error)
+            })?;
         let table = || {
             let mut table = Table::new(&["service", "then", "because"], "nobody depends on it");
             let mut rows = |affected: &[Affected], word: &str, tone| {
                 for one in affected {
                     let path: Vec<&str> = one.path.iter().map(ServiceName::as_str).collect();
-                    table.row([plain(&one.service), toned(word, tone), plain(path.join(" → "))]);
+                    table.row([
+                        plain(&one.service),
+                        toned(word, tone),
+                        plain(path.join(" → ")),
+                    ]);
                 }
             };
             rows(&impact.breaks, "breaks", Tone::Bad);
             rows(&impact.degrades, "degrades", Tone::Doubtful);
             table
         };
-        let names = || impact.breaks.iter().chain(&impact.degrades).map(|one| one.service.to_string()).collect();
+        let names = || {
+            impact
+                .breaks
+                .iter()
+                .chain(&impact.degrades)
+                .map(|one| one.service.to_string())
+                .collect()
+        };
         output::value(context.output, &impact, table, names)
     }
 }

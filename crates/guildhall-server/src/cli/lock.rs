@@ -58,6 +58,7 @@ enum Action {
         /// The lock
         name: String,
         /// What acquiring it printed
+        #[arg(id = "fencing-token", value_name = "TOKEN")]
         token: u64,
     },
     /// Let a lock go
@@ -65,6 +66,7 @@ enum Action {
         /// The lock
         name: String,
         /// What acquiring it printed
+        #[arg(id = "fencing-token", value_name = "TOKEN")]
         token: u64,
     },
     /// Run a program while holding a lock; it is ended if the lock is lost
@@ -95,32 +97,60 @@ struct How {
 impl How {
     fn request(&self, wait: Duration) -> AcquireLock {
         let owner = self.owner.clone().unwrap_or_else(|| {
-            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            let host = rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned();
             let user = std::env::var("USER").unwrap_or_else(|_| "guildhall".to_owned());
             format!("{user}@{host}/{}", std::process::id())
         });
-        AcquireLock { owner, ttl: self.ttl, wait: Some(Period(wait)) }
+        AcquireLock {
+            owner,
+            ttl: self.ttl,
+            wait: Some(Period(wait)),
+        }
     }
 }
 
 impl Lock {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
-        let Context { client, namespace, output } = &context;
+        let Context {
+            client,
+            namespace,
+            output,
+        } = &context;
         match self.action {
             Action::Acquire { name, how, wait } => {
                 let request = how.request(wait.unwrap_or_default().get());
                 let holder = client.acquire(namespace, &name, &request).await;
-                print(*output, &holder.map_err(|error| Failure::call(format!("the lock {name} was not acquired"), &error))?)
+                print(
+                    *output,
+                    &holder.map_err(|error| {
+                        Failure::call(format!("the lock {name} was not acquired"), &error)
+                    })?,
+                )
             }
             Action::Renew { name, token } => {
                 let holder = client.renew(namespace, &name, token).await;
-                print(*output, &holder.map_err(|error| Failure::call(format!("the lock {name} was not renewed"), &error))?)
+                print(
+                    *output,
+                    &holder.map_err(|error| {
+                        Failure::call(format!("the lock {name} was not renewed"), &error)
+                    })?,
+                )
             }
             Action::Release { name, token } => client
                 .release(namespace, &name, token)
                 .await
-                .map_err(|error| Failure::call(format!("the lock {name} was not released"), &error)),
-            Action::Run { name, how, wait, command } => {
+                .map_err(|error| {
+                    Failure::call(format!("the lock {name} was not released"), &error)
+                }),
+            Action::Run {
+                name,
+                how,
+                wait,
+                command,
+            } => {
                 let holder = acquire(&context, &name, &how, wait).await?;
                 hold(&context, &name, &holder, &command).await
             }
@@ -131,26 +161,42 @@ impl Lock {
 fn print(format: output::Format, holder: &LockHolder) -> Result<(), Failure> {
     let table = || {
         let mut table = Table::new(&["owner", "token", "ttl", "since"], "");
-        table.row([plain(&holder.owner), plain(holder.token), plain(holder.ttl), plain(holder.acquired_at)]);
+        table.row([
+            plain(&holder.owner),
+            plain(holder.token),
+            plain(holder.ttl),
+            plain(holder.acquired_at),
+        ]);
         table
     };
     output::value(format, holder, table, || vec![holder.token.to_string()])
 }
 
 /// Acquires the lock, asking again until `wait` is over, or for ever. A server that is away is waited for, too.
-async fn acquire(context: &Context, name: &str, how: &How, wait: Option<Period>) -> Result<LockHolder, Failure> {
+async fn acquire(
+    context: &Context,
+    name: &str,
+    how: &How,
+    wait: Option<Period>,
+) -> Result<LockHolder, Failure> {
     let begun = crate::clock::now();
     loop {
         let left = wait.map(|wait| wait.get().saturating_sub(begun.elapsed()));
         let turn = left.map_or(TURN, |left| left.min(TURN));
-        let result = context.client.acquire(&context.namespace, name, &how.request(turn)).await;
+        let result = context
+            .client
+            .acquire(&context.namespace, name, &how.request(turn))
+            .await;
         let error = match result {
             Ok(holder) => return Ok(holder),
             Err(error) => error,
         };
         let held = error.code() == Some(Code::LockHeld);
         if left.is_some_and(|left| left.is_zero()) || !(held || error.is_retryable()) {
-            return Err(Failure::call(format!("the lock {name} was not acquired"), &error));
+            return Err(Failure::call(
+                format!("the lock {name} was not acquired"),
+                &error,
+            ));
         }
         if !held {
             output::warn(&format!("{error}; trying again"));
@@ -160,7 +206,12 @@ async fn acquire(context: &Context, name: &str, how: &How, wait: Option<Period>)
 }
 
 /// Runs the program, renewing the lock meanwhile.
-async fn hold(context: &Context, name: &str, holder: &LockHolder, command: &[OsString]) -> Result<(), Failure> {
+async fn hold(
+    context: &Context,
+    name: &str,
+    holder: &LockHolder,
+    command: &[OsString],
+) -> Result<(), Failure> {
     let mut signals = Signals::take()?;
     let variables = [("GUILDHALL_LOCK_TOKEN", holder.token.to_string())];
     let mut child = match Child::start(command, &variables) {
@@ -200,7 +251,9 @@ async fn keep(context: &Context, name: &str, holder: &LockHolder) -> String {
         match tokio::time::timeout(left, call).await {
             Ok(Ok(_)) => renewed = began,
             Ok(Err(error)) if !error.is_retryable() => return error.to_string(),
-            Ok(Err(error)) => output::warn(&format!("the lock {name} could not be renewed: {error}")),
+            Ok(Err(error)) => {
+                output::warn(&format!("the lock {name} could not be renewed: {error}"))
+            }
             Err(_) => {}
         }
         if renewed.elapsed() >= ttl {
@@ -210,8 +263,13 @@ async fn keep(context: &Context, name: &str, holder: &LockHolder) -> String {
 }
 
 async fn release(context: &Context, name: &str, token: u64) {
-    let released: Result<(), ClientError> = context.client.release(&context.namespace, name, token).await;
+    let released: Result<(), ClientError> = context
+        .client
+        .release(&context.namespace, name, token)
+        .await;
     if let Err(error) = released {
-        output::warn(&format!("the lock {name} was not released and ends with its ttl: {error}"));
+        output::warn(&format!(
+            "the lock {name} was not released and ends with its ttl: {error}"
+        ));
     }
 }

@@ -47,11 +47,19 @@ pub(super) fn read(paths: &[PathBuf], namespace: &Namespace) -> Result<Vec<Manif
         collect(path, true, &mut files)?;
         for file in files {
             let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
-            parse(&text, &file.display().to_string(), namespace, &mut manifests)?;
+            parse(
+                &text,
+                &file.display().to_string(),
+                namespace,
+                &mut manifests,
+            )?;
         }
     }
     if manifests.is_empty() {
-        return Err(Failure::new(Exit::Usage, "there is no document in what -f names"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "there is no document in what -f names",
+        ));
     }
     Ok(manifests)
 }
@@ -63,21 +71,38 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 fn collect(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
     if path.is_dir() {
         let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
-            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+            .and_then(|entries| {
+                entries
+                    .map(|entry| entry.map(|entry| entry.path()))
+                    .collect()
+            })
             .map_err(|error| unreadable(path, &error))?;
         entries.sort();
-        return entries.iter().try_for_each(|entry| collect(entry, false, files));
+        return entries
+            .iter()
+            .try_for_each(|entry| collect(entry, false, files));
     }
-    let readable = path.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known));
+    let readable = path
+        .extension()
+        .is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known));
     if named || readable {
         files.push(path.to_owned());
     }
     Ok(())
 }
 
-fn parse(text: &str, origin: &str, namespace: &Namespace, manifests: &mut Vec<Manifest>) -> Result<(), Failure> {
+fn parse(
+    text: &str,
+    origin: &str,
+    namespace: &Namespace,
+    manifests: &mut Vec<Manifest>,
+) -> Result<(), Failure> {
     let malformed = |at: usize, error: &dyn std::fmt::Display| {
-        Failure::new(Exit::Invalid, format!("{origin}, document {at}: neither YAML nor JSON")).why(error)
+        Failure::new(
+            Exit::Invalid,
+            format!("{origin}, document {at}: neither YAML nor JSON"),
+        )
+        .why(error)
     };
     let mut values: Vec<Value> = Vec::new();
     if text.trim_start().starts_with(['{', '[']) {
@@ -86,11 +111,17 @@ fn parse(text: &str, origin: &str, namespace: &Namespace, manifests: &mut Vec<Ma
         }
     } else {
         for document in yaml_serde::Deserializer::from_str(text) {
-            values.push(Value::deserialize(document).map_err(|error| malformed(values.len() + 1, &error))?);
+            values.push(
+                Value::deserialize(document)
+                    .map_err(|error| malformed(values.len() + 1, &error))?,
+            );
         }
     }
     // Empty documents come from separators at the beginning or the end.
-    let values = values.into_iter().filter(|value| !value.is_null()).flat_map(flatten);
+    let values = values
+        .into_iter()
+        .filter(|value| !value.is_null())
+        .flat_map(flatten);
     for (at, value) in values.enumerate() {
         let origin = format!("{origin}, document {}", at + 1);
         manifests.push(manifest(value, origin, namespace)?);
@@ -102,7 +133,9 @@ fn parse(text: &str, origin: &str, namespace: &Namespace, manifests: &mut Vec<Ma
 fn flatten(value: Value) -> Vec<Value> {
     match value {
         Value::Array(items) => items,
-        Value::Object(mut fields) if fields.get("items").is_some_and(Value::is_array) && !fields.contains_key("spec") => {
+        Value::Object(mut fields)
+            if fields.get("items").is_some_and(Value::is_array) && !fields.contains_key("spec") =>
+        {
             match fields.remove("items") {
                 Some(Value::Array(items)) => items,
                 _ => Vec::new(),
@@ -114,15 +147,26 @@ fn flatten(value: Value) -> Vec<Value> {
 
 fn manifest(mut value: Value, origin: String, namespace: &Namespace) -> Result<Manifest, Failure> {
     let invalid = |problems: Problems| {
-        problems.0.iter().fold(Failure::new(Exit::Invalid, format!("{origin} is not valid")), |failure, problem| {
-            let at = if problem.pointer.is_empty() { "the document" } else { &problem.pointer };
-            failure.why(format!("{at}: {}", problem.detail))
-        })
+        problems.0.iter().fold(
+            Failure::new(Exit::Invalid, format!("{origin} is not valid")),
+            |failure, problem| {
+                let at = if problem.pointer.is_empty() {
+                    "the document"
+                } else {
+                    &problem.pointer
+                };
+                failure.why(format!("{at}: {}", problem.detail))
+            },
+        )
     };
     if let Some(fields) = value.as_object_mut() {
-        let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(serde_json::Map::new()));
+        let metadata = fields
+            .entry("metadata")
+            .or_insert_with(|| Value::Object(serde_json::Map::new()));
         if let Some(metadata) = metadata.as_object_mut() {
-            metadata.entry("namespace").or_insert_with(|| Value::String(namespace.to_string()));
+            metadata
+                .entry("namespace")
+                .or_insert_with(|| Value::String(namespace.to_string()));
         }
         // What the platform owns is not sent back to it: what `get -o yaml` printed can be applied.
         fields.remove("status");
@@ -135,7 +179,9 @@ fn manifest(mut value: Value, origin: String, namespace: &Namespace) -> Result<M
             .why(format!("kind is one of {}", known.join(", "))));
     };
     let parts = match kind {
-        Kind::Service => split::service(&json).map_err(|problem| invalid(Problems(problem.errors)))?,
+        Kind::Service => {
+            split::service(&json).map_err(|problem| invalid(Problems(problem.errors)))?
+        }
         _ => None,
     };
     let own = parts.as_ref().map_or(&json, |parts| &parts.service);
@@ -146,11 +192,18 @@ fn manifest(mut value: Value, origin: String, namespace: &Namespace) -> Result<M
     let mut documents = vec![document];
     if let Some(parts) = parts {
         let name = format!("{}/{}", key.name, parts.version_name);
-        let version = Body::parse(&parts.version)
-            .and_then(|body| body.into_document(Kind::ServiceVersion, Some(&key.namespace), Some(&name)));
+        let version = Body::parse(&parts.version).and_then(|body| {
+            body.into_document(Kind::ServiceVersion, Some(&key.namespace), Some(&name))
+        });
         documents.push(version.map_err(&invalid)?);
     }
-    Ok(Manifest { origin, key, json, documents, warnings })
+    Ok(Manifest {
+        origin,
+        key,
+        json,
+        documents,
+        warnings,
+    })
 }
 
 /// `kind/name`, as messages name a document; with the namespace if it is not the default one.
@@ -170,7 +223,10 @@ mod tests {
     fn keys(text: &str) -> Vec<String> {
         let mut manifests = Vec::new();
         parse(text, "test", &Namespace::default(), &mut manifests).unwrap();
-        manifests.iter().map(|manifest| word(&manifest.key)).collect()
+        manifests
+            .iter()
+            .map(|manifest| word(&manifest.key))
+            .collect()
     }
 
     #[test]
@@ -186,16 +242,35 @@ mod tests {
         let mut manifests = Vec::new();
         let text = "kind: Service\nmetadata: {name: a}\nspec: {version: '1', dependencies: [b]}";
         parse(text, "test", &Namespace::default(), &mut manifests).unwrap();
-        let words: Vec<String> = manifests[0].documents.iter().map(|document| word(&document.key())).collect();
+        let words: Vec<String> = manifests[0]
+            .documents
+            .iter()
+            .map(|document| word(&document.key()))
+            .collect();
         assert_eq!(words, ["service/a", "serviceversion/a/1"]);
     }
 
     #[test]
     fn a_mistake_names_its_document() {
-        let failure = parse("kind: Service\nspec: {}\n---\nkind: Sevice\nspec: {}", "f.yaml", &Namespace::default(), &mut Vec::new());
-        assert!(failure.unwrap_err().to_string().contains("f.yaml, document 1"));
+        let failure = parse(
+            "kind: Service\nspec: {}\n---\nkind: Sevice\nspec: {}",
+            "f.yaml",
+            &Namespace::default(),
+            &mut Vec::new(),
+        );
+        assert!(
+            failure
+                .unwrap_err()
+                .to_string()
+                .contains("f.yaml, document 1")
+        );
         let text = "kind: Service\nmetadata: {name: a}\nspec: {}\n---\nkind: Sevice\nmetadata: {name: a}\nspec: {}";
-        let failure = parse(text, "f.yaml", &Namespace::default(), &mut Vec::new()).unwrap_err().to_string();
-        assert!(failure.contains("f.yaml, document 2") && failure.contains("did you mean \"Service\""), "{failure}");
+        let failure = parse(text, "f.yaml", &Namespace::default(), &mut Vec::new())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            failure.contains("f.yaml, document 2") && failure.contains("did you mean \"Service\""),
+            "{failure}"
+        );
     }
 }

@@ -36,6 +36,9 @@ use clap::{Parser, Subcommand};
 use context::{Connection, Context};
 pub(crate) use exit::Exit;
 pub(crate) use failure::Failure;
+pub(crate) use server::end_with_stdin;
+
+use crate::demo;
 
 /// What every page of help ends with.
 const EXAMPLES: &str = "\
@@ -79,6 +82,7 @@ enum Command {
     Register(register::Register),
     Settings(settings::Settings),
     Completions(completions::Completions),
+    Demo(demo::Arguments),
     #[command(hide = true)]
     ExitCodes(exit::ExitCodes),
 }
@@ -88,14 +92,18 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            let code = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            };
             // Nothing can be done when not even this can be written.
             let _ = error.print();
             return code.into();
         }
     };
     match dispatch(cli) {
-        Ok(()) => Exit::Ok.into(),
+        Ok(code) => code,
         Err(failure) => {
             failure.print();
             failure.exit_code()
@@ -103,22 +111,33 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli) -> Result<(), Failure> {
-    let Cli { connection, command } = cli;
+fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
+    let Cli {
+        connection,
+        command,
+    } = cli;
     match command {
-        Command::Server(server) => server.run(),
-        Command::Settings(settings) => settings.run(),
-        Command::Completions(completions) => completions.run(),
-        Command::ExitCodes(codes) => codes.run(),
+        Command::Server(server) => server.run()?,
+        Command::Settings(settings) => settings.run()?,
+        Command::Completions(completions) => completions.run()?,
+        Command::ExitCodes(codes) => codes.run()?,
+        Command::Demo(arguments) => {
+            return demo::run(arguments).map_err(|error| {
+                Failure::new(Exit::Failure, "the demo was broken off").why(format!("{error:#}"))
+            });
+        }
         command => {
             let context = connection.context()?;
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
-                .map_err(|error| Failure::new(Exit::Failure, "the runtime cannot be started").why(error))?;
-            runtime.block_on(call(command, context))
+                .map_err(|error| {
+                    Failure::new(Exit::Failure, "the runtime cannot be started").why(error)
+                })?;
+            runtime.block_on(call(command, context))?;
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The commands that call a server.
@@ -139,6 +158,10 @@ async fn call(command: Command, context: Context) -> Result<(), Failure> {
         Command::Snapshot(snapshot) => snapshot.run(context).await,
         Command::Register(register) => register.run(context).await,
         // The others need no server, and were run before there was a runtime.
-        Command::Server(_) | Command::Settings(_) | Command::Completions(_) | Command::ExitCodes(_) => Ok(()),
+        Command::Server(_)
+        | Command::Settings(_)
+        | Command::Completions(_)
+        | Command::Demo(_)
+        | Command::ExitCodes(_) => Ok(()),
     }
 }

@@ -77,8 +77,14 @@ pub(crate) fn value<T: Serialize>(
         Format::Table => text(&table().render(colours())),
         Format::Json => json(value),
         Format::Yaml => yaml(value),
-        Format::Dot => Err(Failure::new(Exit::Usage, "only graphs are printed as dot").next("guildhall graph -o dot")),
-        Format::Name => text(&names().into_iter().map(|name| name + "\n").collect::<String>()),
+        Format::Dot => Err(Failure::new(Exit::Usage, "only graphs are printed as dot")
+            .next("guildhall graph -o dot")),
+        Format::Name => text(
+            &names()
+                .into_iter()
+                .map(|name| name + "\n")
+                .collect::<String>(),
+        ),
     }
 }
 

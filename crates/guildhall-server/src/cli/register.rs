@@ -92,7 +92,9 @@ fn protocol(text: &str) -> Result<Protocol, String> {
 
 /// `http[:PATH]`, `tcp`, `grpc` or `ttl[:DURATION]`.
 fn check(text: &str) -> Result<Check, String> {
-    let (word, rest) = text.split_once(':').map_or((text, None), |(word, rest)| (word, Some(rest)));
+    let (word, rest) = text
+        .split_once(':')
+        .map_or((text, None), |(word, rest)| (word, Some(rest)));
     let schedule = Schedule::default();
     let probe = match (word, rest) {
         ("http", path) => {
@@ -109,22 +111,42 @@ fn check(text: &str) -> Result<Check, String> {
                 schedule,
             }
         }
-        ("tcp", None) => Probe::Tcp { port: None, schedule },
-        ("grpc", None) => Probe::Grpc { port: None, service: String::new(), schedule },
+        ("tcp", None) => Probe::Tcp {
+            port: None,
+            schedule,
+        },
+        ("grpc", None) => Probe::Grpc {
+            port: None,
+            service: String::new(),
+            schedule,
+        },
         ("ttl", ttl) => {
-            let ttl = ttl.unwrap_or("15s").parse().map_err(|error: guildhall_core::document::PeriodError| error.to_string())?;
+            let ttl = ttl
+                .unwrap_or("15s")
+                .parse()
+                .map_err(|error: guildhall_core::document::PeriodError| error.to_string())?;
             Probe::Ttl { ttl }
         }
         _ => return Err("http, http:/path, tcp, grpc, ttl or ttl:15s".to_owned()),
     };
-    Ok(Check { name: word.to_owned(), probe, initial_status: None, deregister_after: None })
+    Ok(Check {
+        name: word.to_owned(),
+        probe,
+        initial_status: None,
+        deregister_after: None,
+    })
 }
 
 impl Register {
     /// The instance to register.
     fn instance(&self, context: &Context) -> Result<Object<Instance>, Failure> {
-        let usage = |what: String, error: &dyn std::fmt::Display| Failure::new(Exit::Usage, what).why(error);
-        let id = self.id.clone().unwrap_or_else(|| format!("{}-{}", self.host.replace(':', "-"), self.port));
+        let usage = |what: String, error: &dyn std::fmt::Display| {
+            Failure::new(Exit::Usage, what).why(error)
+        };
+        let id = self
+            .id
+            .clone()
+            .unwrap_or_else(|| format!("{}-{}", self.host.replace(':', "-"), self.port));
         InstanceId::new(&id).map_err(|error| usage(format!("{id:?} is no id"), &error))?;
         let mut checks = self.checks.clone();
         if checks.is_empty() {
@@ -132,13 +154,20 @@ impl Register {
         }
         for check in &mut checks {
             check.deregister_after = Some(self.deregister_after);
-            if let Probe::Http { schedule, .. } | Probe::Tcp { schedule, .. } | Probe::Grpc { schedule, .. } = &mut check.probe {
+            if let Probe::Http { schedule, .. }
+            | Probe::Tcp { schedule, .. }
+            | Probe::Grpc { schedule, .. } = &mut check.probe
+            {
                 schedule.interval = self.check_interval;
             }
         }
         let version = self.version.as_deref().map(VersionName::new).transpose();
         let spec = Instance {
-            ports: vec![Port { name: None, port: self.port, protocol: self.protocol }],
+            ports: vec![Port {
+                name: None,
+                port: self.port,
+                protocol: self.protocol,
+            }],
             version: version.map_err(|error| usage("--version".to_owned(), &error))?,
             zone: self.zone.as_deref().map(Into::into),
             region: self.region.as_deref().map(Into::into),
@@ -147,14 +176,20 @@ impl Register {
             checks,
             ..Instance::new(service(&self.service)?, self.host.clone(), self.port)
         };
-        Ok(Object::new(Metadata::named(context.namespace.clone(), id), spec))
+        Ok(Object::new(
+            Metadata::named(context.namespace.clone(), id),
+            spec,
+        ))
     }
 
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
         let instance = self.instance(&context)?;
         let mut signals = Signals::take()?;
         let mut child = Child::start(&self.command, &[])?;
-        let registration = Registration { context: &context, instance: &instance };
+        let registration = Registration {
+            context: &context,
+            instance: &instance,
+        };
         let kept = registration.keep();
         tokio::pin!(kept);
         loop {
@@ -215,11 +250,22 @@ impl Registration<'_> {
             Probe::Ttl { ttl } => Some(ttl.get() / 3),
             _ => None,
         };
-        let beat = self.instance.spec.checks.iter().filter_map(ttl).min().unwrap_or(BEAT);
+        let beat = self
+            .instance
+            .spec
+            .checks
+            .iter()
+            .filter_map(ttl)
+            .min()
+            .unwrap_or(BEAT);
         let mut known = false;
         let mut told = false;
         loop {
-            let result = if known { self.beat().await } else { self.context.client.register(self.instance).await.map(drop) };
+            let result = if known {
+                self.beat().await
+            } else {
+                self.context.client.register(self.instance).await.map(drop)
+            };
             match result {
                 Ok(()) => {
                     let new = !std::mem::replace(&mut known, true);
@@ -240,7 +286,12 @@ impl Registration<'_> {
                     tokio::time::sleep(beat.min(Duration::from_secs(1))).await;
                     continue;
                 }
-                Err(error) => return Failure::call("the instance cannot be registered; the program was ended", &error),
+                Err(error) => {
+                    return Failure::call(
+                        "the instance cannot be registered; the program was ended",
+                        &error,
+                    );
+                }
             }
             tokio::time::sleep(beat).await;
         }
@@ -248,20 +299,29 @@ impl Registration<'_> {
 
     async fn beat(&self) -> Result<(), ClientError> {
         let Some(id) = self.id() else { return Ok(()) };
-        let Context { client, namespace, .. } = self.context;
-        client.heartbeat(namespace, &self.instance.spec.service, &id).await.map(drop)
+        let Context {
+            client, namespace, ..
+        } = self.context;
+        client
+            .heartbeat(namespace, &self.instance.spec.service, &id)
+            .await
+            .map(drop)
     }
 
     /// Takes the instance out of the registry, if the platform answers in time.
     async fn end(&self) {
         let Some(id) = self.id() else { return };
-        let Context { client, namespace, .. } = self.context;
+        let Context {
+            client, namespace, ..
+        } = self.context;
         let gone = client.deregister(namespace, &self.instance.spec.service, &id);
         match tokio::time::timeout(FAREWELL, gone).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) if error.is_not_found() => {}
             Ok(Err(error)) => output::warn(&format!("the instance was not deregistered: {error}")),
-            Err(_) => output::warn("the instance was not deregistered: the platform did not answer in time"),
+            Err(_) => output::warn(
+                "the instance was not deregistered: the platform did not answer in time",
+            ),
         }
     }
 }
@@ -276,8 +336,13 @@ mod tests {
             Probe::Http { path, .. } => path,
             other => panic!("{other:?}"),
         };
-        assert_eq!((path("http"), path("http:/up?x=1:2")), ("/health".to_owned(), "/up?x=1:2".to_owned()));
-        assert!(matches!(check("ttl:5s").unwrap().probe, Probe::Ttl { ttl } if ttl == Period::secs(5)));
+        assert_eq!(
+            (path("http"), path("http:/up?x=1:2")),
+            ("/health".to_owned(), "/up?x=1:2".to_owned())
+        );
+        assert!(
+            matches!(check("ttl:5s").unwrap().probe, Probe::Ttl { ttl } if ttl == Period::secs(5))
+        );
         for bad in ["", "htp", "http:health", "tcp:1", "ttl:soon"] {
             assert!(check(bad).is_err(), "{bad}");
         }

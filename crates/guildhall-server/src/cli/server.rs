@@ -90,13 +90,22 @@ impl Given {
             ("--log-level", "log.level", self.log_level),
             ("--log-format", "log.format", self.log_format),
         ];
-        let flag = |flag: &str, setting: &str, text| Flag { flag: flag.to_owned(), setting: setting.to_owned(), text };
-        let mut flags: Vec<Flag> =
-            given.into_iter().filter_map(|(name, setting, text)| Some(flag(name, setting, text?))).collect();
+        let flag = |flag: &str, setting: &str, text| Flag {
+            flag: flag.to_owned(),
+            setting: setting.to_owned(),
+            text,
+        };
+        let mut flags: Vec<Flag> = given
+            .into_iter()
+            .filter_map(|(name, setting, text)| Some(flag(name, setting, text?)))
+            .collect();
         for set in &self.set {
             let Some((setting, text)) = set.split_once('=') else {
-                return Err(Failure::new(Exit::Usage, format!("--set {set} is not SECTION.KEY=VALUE"))
-                    .next("write for example --set log.access=true"));
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("--set {set} is not SECTION.KEY=VALUE"),
+                )
+                .next("write for example --set log.access=true"));
             };
             flags.push(flag("--set", setting, text.to_owned()));
         }
@@ -107,7 +116,8 @@ impl Given {
 impl Server {
     pub(super) fn run(self) -> Result<(), Failure> {
         let Loaded { settings, .. } = self.given.load()?;
-        logging::start(&settings.log).map_err(|error| Failure::new(Exit::Usage, "log lines cannot be set up").why(error))?;
+        logging::start(&settings.log)
+            .map_err(|error| Failure::new(Exit::Usage, "log lines cannot be set up").why(error))?;
         raise_file_limit();
         if self.until_stdin_closes {
             end_with_stdin();
@@ -116,7 +126,9 @@ impl Server {
             .enable_all()
             .thread_name("guildhall")
             .build()
-            .map_err(|error| Failure::new(Exit::Failure, "the runtime cannot be started").why(error))?;
+            .map_err(|error| {
+                Failure::new(Exit::Failure, "the runtime cannot be started").why(error)
+            })?;
         let served = runtime.block_on(async {
             let platform = Platform::builder().settings(settings).start().await?;
             let addresses = platform.addresses();

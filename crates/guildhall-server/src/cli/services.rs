@@ -31,13 +31,23 @@ impl Services {
         let services = &statistics.breakdown;
         let table = || {
             let mut table = Table::new(
-                &["namespace", "service", "in use", "starting", "unhealthy", "held out", "versions"],
+                &[
+                    "namespace",
+                    "service",
+                    "in use",
+                    "starting",
+                    "unhealthy",
+                    "held out",
+                    "versions",
+                ],
                 "no services; register an instance (guildhall register), or apply a Service",
             );
             for service in services {
                 let counts = &service.instances;
                 let (used, tone) = words::counts(counts);
-                let some = |count: usize, tone: Tone| toned(count, if count == 0 { Tone::Plain } else { tone });
+                let some = |count: usize, tone: Tone| {
+                    toned(count, if count == 0 { Tone::Plain } else { tone })
+                };
                 table.row([
                     plain(&service.namespace),
                     plain(&service.service),
@@ -50,7 +60,12 @@ impl Services {
             }
             table
         };
-        let names = || services.iter().map(|service| service.service.to_string()).collect();
+        let names = || {
+            services
+                .iter()
+                .map(|service| service.service.to_string())
+                .collect()
+        };
         output::value(context.output, &services, table, names)
     }
 }

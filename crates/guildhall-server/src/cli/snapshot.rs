@@ -46,8 +46,14 @@ impl Snapshot {
 
 async fn save(context: &Context, file: PathBuf) -> Result<(), Failure> {
     let what = "the snapshot was not saved";
-    let failed = |error: std::io::Error| Failure::new(Exit::Failure, what).why(format!("{}: {error}", file.display()));
-    let mut download = context.client.snapshot().await.map_err(|error| Failure::call(what, &error))?;
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Failure, what).why(format!("{}: {error}", file.display()))
+    };
+    let mut download = context
+        .client
+        .snapshot()
+        .await
+        .map_err(|error| Failure::call(what, &error))?;
     let mut beside = file.clone().into_os_string();
     beside.push(".part");
     let mut out = std::fs::File::create(&beside).map_err(failed)?;
@@ -65,14 +71,24 @@ async fn save(context: &Context, file: PathBuf) -> Result<(), Failure> {
             }
         }
     }
-    out.sync_all().and_then(|()| std::fs::rename(&beside, &file)).map_err(failed)?;
+    out.sync_all()
+        .and_then(|()| std::fs::rename(&beside, &file))
+        .map_err(failed)?;
     output::text(&format!("{} saved, {bytes} bytes\n", file.display()))
 }
 
 async fn restore(context: &Context, file: PathBuf) -> Result<(), Failure> {
     let what = "the snapshot was not restored";
-    let bytes = std::fs::read(&file)
-        .map_err(|error| Failure::new(Exit::Failure, what).why(format!("{}: {error}", file.display())))?;
-    let index = context.client.restore(bytes.into()).await.map_err(|error| Failure::call(what, &error))?;
-    output::text(&format!("{} restored; the index is {index}\n", file.display()))
+    let bytes = std::fs::read(&file).map_err(|error| {
+        Failure::new(Exit::Failure, what).why(format!("{}: {error}", file.display()))
+    })?;
+    let index = context
+        .client
+        .restore(bytes.into())
+        .await
+        .map_err(|error| Failure::call(what, &error))?;
+    output::text(&format!(
+        "{} restored; the index is {index}\n",
+        file.display()
+    ))
 }

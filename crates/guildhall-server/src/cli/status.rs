@@ -29,16 +29,31 @@ impl Status {
             .map_err(|error| Failure::call("the status cannot be read", &error))?;
         let table = || {
             let mut table = Table::new(&["what", "is"], "");
-            let ready = if status.ready { toned("ready", Tone::Good) } else { toned("not ready", Tone::Bad) };
+            let ready = if status.ready {
+                toned("ready", Tone::Good)
+            } else {
+                toned("not ready", Tone::Bad)
+            };
             table.row([plain(context.client.server()), ready]);
             table.row([plain("version"), plain(&status.version)]);
             let now = Timestamp::from_system(clock::wall());
             table.row([plain("up"), plain(words::age(status.started_at, now))]);
             for role in &status.roles {
                 let at = role.addresses.join(", ");
-                let (word, tone) = if role.healthy { ("healthy", Tone::Good) } else { ("unhealthy", Tone::Bad) };
-                let detail = if role.detail.is_empty() { String::new() } else { format!(": {}", role.detail) };
-                table.row([plain(format!("role {}", role.name)), toned(format!("{word} at {at}{detail}"), tone)]);
+                let (word, tone) = if role.healthy {
+                    ("healthy", Tone::Good)
+                } else {
+                    ("unhealthy", Tone::Bad)
+                };
+                let detail = if role.detail.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", role.detail)
+                };
+                table.row([
+                    plain(format!("role {}", role.name)),
+                    toned(format!("{word} at {at}{detail}"), tone),
+                ]);
             }
             if let Some(index) = status.index {
                 table.row([plain("index"), plain(index)]);
@@ -60,6 +75,8 @@ impl Status {
             }
             table
         };
-        output::value(context.output, &status, table, || status.roles.iter().map(|role| role.name.clone()).collect())
+        output::value(context.output, &status, table, || {
+            status.roles.iter().map(|role| role.name.clone()).collect()
+        })
     }
 }

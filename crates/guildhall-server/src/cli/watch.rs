@@ -42,7 +42,10 @@ impl Watch {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
         let kinds = match self.kinds.as_slice() {
             [] => Kind::ALL.to_vec(),
-            words => words.iter().map(|word| get::kind(word)).collect::<Result<_, _>>()?,
+            words => words
+                .iter()
+                .map(|word| get::kind(word))
+                .collect::<Result<_, _>>()?,
         };
         let scope = WatchScope {
             kinds,
@@ -75,16 +78,25 @@ fn line(event: &WatchEvent, format: Format) -> String {
     let what = event.kind().word();
     if format != Format::Table {
         let document = match event {
-            WatchEvent::Added(document) | WatchEvent::Modified(document) => serde_json::to_value(document),
+            WatchEvent::Added(document) | WatchEvent::Modified(document) => {
+                serde_json::to_value(document)
+            }
             WatchEvent::Deleted(deleted) => serde_json::to_value(deleted),
             WatchEvent::Resync(resync) => serde_json::to_value(resync),
             WatchEvent::Bookmark => return String::new(),
         };
-        return format!("{}\n", serde_json::json!({"event": what, "document": document.unwrap_or_default()}));
+        return format!(
+            "{}\n",
+            serde_json::json!({"event": what, "document": document.unwrap_or_default()})
+        );
     }
     match event {
         WatchEvent::Added(document) | WatchEvent::Modified(document) => {
-            format!("{what:<9} {}  {}\n", word(&document.key()), words::summary(document).0)
+            format!(
+                "{what:<9} {}  {}\n",
+                word(&document.key()),
+                words::summary(document).0
+            )
         }
         WatchEvent::Deleted(deleted) => format!("{what:<9} {}\n", word(&deleted.document_key())),
         WatchEvent::Resync(resync) => format!("{what:<9} all is told anew ({})\n", resync.reason),

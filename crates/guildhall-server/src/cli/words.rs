@@ -43,8 +43,16 @@ pub(super) fn counts(counts: &HealthCounts) -> (String, Tone) {
 
 /// Where an instance listens.
 pub(super) fn address(instance: &Instance) -> String {
-    let host = if instance.host.contains(':') { format!("[{}]", instance.host) } else { instance.host.clone() };
-    let ports: Vec<String> = instance.ports.iter().map(|port| port.port.to_string()).collect();
+    let host = if instance.host.contains(':') {
+        format!("[{}]", instance.host)
+    } else {
+        instance.host.clone()
+    };
+    let ports: Vec<String> = instance
+        .ports
+        .iter()
+        .map(|port| port.port.to_string())
+        .collect();
     format!("{host}:{}", ports.join(","))
 }
 
@@ -54,30 +62,64 @@ pub(super) fn summary(document: &Document) -> (String, Tone) {
     match document {
         Document::Service(service) => {
             let spec = &service.spec;
-            plain(spec.description.clone().or_else(|| spec.display_name.clone()).unwrap_or_default())
+            plain(
+                spec.description
+                    .clone()
+                    .or_else(|| spec.display_name.clone())
+                    .unwrap_or_default(),
+            )
         }
         Document::ServiceVersion(version) => {
-            let dependencies: Vec<&str> = version.spec.dependencies.iter().map(|one| one.service.as_str()).collect();
+            let dependencies: Vec<&str> = version
+                .spec
+                .dependencies
+                .iter()
+                .map(|one| one.service.as_str())
+                .collect();
             plain(match dependencies.as_slice() {
                 [] => format!("{} endpoints", version.spec.api.endpoints.len()),
-                names => format!("{} endpoints, calls {}", version.spec.api.endpoints.len(), names.join(", ")),
+                names => format!(
+                    "{} endpoints, calls {}",
+                    version.spec.api.endpoints.len(),
+                    names.join(", ")
+                ),
             })
         }
         Document::Instance(instance) => {
-            let (word, tone) = health(instance.status.as_ref().map_or(Health::Starting, |status| status.health));
+            let (word, tone) = health(
+                instance
+                    .status
+                    .as_ref()
+                    .map_or(Health::Starting, |status| status.health),
+            );
             (format!("{word} at {}", address(&instance.spec)), tone)
         }
-        Document::Lock(lock) => match lock.status.as_ref().and_then(|status| status.holder.as_ref()) {
-            Some(holder) => (format!("held by {} (token {})", holder.owner, holder.token), Tone::Good),
+        Document::Lock(lock) => match lock
+            .status
+            .as_ref()
+            .and_then(|status| status.holder.as_ref())
+        {
+            Some(holder) => (
+                format!("held by {} (token {})", holder.owner, holder.token),
+                Tone::Good,
+            ),
             None => plain("free".to_owned()),
         },
         Document::Gateway(gateway) => {
-            let listeners: Vec<String> =
-                gateway.spec.listeners.iter().map(|listener| format!("{}:{}", listener.protocol, listener.port)).collect();
+            let listeners: Vec<String> = gateway
+                .spec
+                .listeners
+                .iter()
+                .map(|listener| format!("{}:{}", listener.protocol, listener.port))
+                .collect();
             plain(listeners.join(", "))
         }
         Document::HttpRoute(route) => {
-            let hosts = if route.spec.hostnames.is_empty() { "every host".to_owned() } else { route.spec.hostnames.join(", ") };
+            let hosts = if route.spec.hostnames.is_empty() {
+                "every host".to_owned()
+            } else {
+                route.spec.hostnames.join(", ")
+            };
             plain(format!("{hosts}, {} rules", route.spec.rules.len()))
         }
     }
@@ -90,7 +132,14 @@ mod tests {
     #[test]
     fn ages_are_short() {
         let now = Timestamp(1_000_000_000_000);
-        for (seconds, expect) in [(0, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (172_800, "2d")] {
+        for (seconds, expect) in [
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (7199, "119m"),
+            (7200, "2h"),
+            (172_800, "2d"),
+        ] {
             assert_eq!(age(Timestamp(now.0 - seconds * 1000), now), expect);
         }
         assert_eq!(age(Timestamp(now.0 + 5000), now), "0s");

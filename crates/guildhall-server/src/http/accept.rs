@@ -13,26 +13,44 @@ use serde::de::DeserializeOwned;
 /// Reads all of `body`, at most `limit` bytes.
 pub(crate) async fn whole(body: Incoming, limit: u64) -> Result<Bytes, Problem> {
     let too_large = || {
-        Problem::new(Code::BodyTooLarge, format!("the body has more than {limit} bytes; the setting is api.max_body"))
+        Problem::new(
+            Code::BodyTooLarge,
+            format!("the body has more than {limit} bytes; the setting is api.max_body"),
+        )
     };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => Err(Problem::new(Code::BadRequest, format!("the body broke off: {error}"))),
+        Err(error) => Err(Problem::new(
+            Code::BadRequest,
+            format!("the body broke off: {error}"),
+        )),
     }
 }
 
 /// The body as JSON text, whatever it was written in.
 pub(crate) fn json_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, str>, Problem> {
-    let given = headers.get(header::CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?"));
-    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let text = std::str::from_utf8(body).map_err(|_| Problem::new(Code::BadRequest, "the body is not UTF-8"))?;
+    let given = headers
+        .get(header::CONTENT_TYPE)
+        .map_or("", |value| value.to_str().unwrap_or("?"));
+    let essence = given
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Problem::new(Code::BadRequest, "the body is not UTF-8"))?;
     match essence.as_str() {
         // curl -d calls everything a form; browsers that do so from another page are turned away by their Origin.
         "" | "application/json" | "application/x-www-form-urlencoded" => Ok(Cow::Borrowed(text)),
-        "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" => yaml(text).map(Cow::Owned),
-        word if word.starts_with("application/") && word.ends_with("+json") => Ok(Cow::Borrowed(text)),
+        "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" => {
+            yaml(text).map(Cow::Owned)
+        }
+        word if word.starts_with("application/") && word.ends_with("+json") => {
+            Ok(Cow::Borrowed(text))
+        }
         other => Err(Problem::new(
             Code::UnsupportedMediaType,
             format!("{other:?} is not read here; send application/json or application/yaml"),
@@ -41,8 +59,9 @@ pub(crate) fn json_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'
 }
 
 fn yaml(text: &str) -> Result<String, Problem> {
-    let value: serde_json::Value = yaml_serde::from_str(text)
-        .map_err(|error| Problem::new(Code::BadRequest, format!("the body is not YAML: {error}")))?;
+    let value: serde_json::Value = yaml_serde::from_str(text).map_err(|error| {
+        Problem::new(Code::BadRequest, format!("the body is not YAML: {error}"))
+    })?;
     Ok(value.to_string())
 }
 
@@ -62,7 +81,9 @@ pub(crate) fn typed<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Re
 fn refused(json: &str, problems: Problems) -> Problem {
     match serde_json::from_str::<&serde_json::value::RawValue>(json) {
         Ok(_) => Problem::invalid(problems),
-        Err(_) if json.trim().is_empty() => Problem::new(Code::BadRequest, "the body is empty; send a JSON object"),
+        Err(_) if json.trim().is_empty() => {
+            Problem::new(Code::BadRequest, "the body is empty; send a JSON object")
+        }
         Err(error) => Problem::new(Code::BadRequest, format!("the body is not JSON: {error}")),
     }
 }

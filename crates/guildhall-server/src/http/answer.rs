@@ -16,7 +16,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// `bytes` of the type `content_type`.
 pub(crate) fn bytes(content_type: HeaderValue, bytes: Bytes) -> Answer {
     let mut answer = Response::new(bytes.into());
-    answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
     answer
 }
 
@@ -34,7 +36,10 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<Answer, Problem> {
 pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Result<Bytes, Problem> {
     serde_json::to_vec(value).map(Bytes::from).map_err(|error| {
         tracing::error!(%error, "an answer does not serialise");
-        Problem::new(Code::Internal, "the answer could not be written; the server's log has the cause")
+        Problem::new(
+            Code::Internal,
+            "the answer could not be written; the server's log has the cause",
+        )
     })
 }
 
@@ -53,13 +58,20 @@ pub(crate) fn empty() -> Answer {
 /// A document with its ETag.
 pub(crate) fn document(document: &Document) -> Result<Answer, Problem> {
     let mut answer = json(document)?;
-    set(&mut answer, header::ETAG, &names::etag(document.metadata().revision));
+    set(
+        &mut answer,
+        header::ETAG,
+        &names::etag(document.metadata().revision),
+    );
     Ok(answer)
 }
 
 /// The problem as an answer.
 pub(crate) fn problem(problem: &Problem) -> Answer {
-    let mut answer = bytes(HeaderValue::from_static(PROBLEM_JSON), problem.to_json().into());
+    let mut answer = bytes(
+        HeaderValue::from_static(PROBLEM_JSON),
+        problem.to_json().into(),
+    );
     *answer.status_mut() = problem.status_code();
     answer
 }

@@ -25,7 +25,8 @@ pub(crate) struct Kept {
     pub(crate) header: http::HeaderValue,
 }
 
-type Map = imbl::GenericHashMap<Arc<str>, Arc<Kept>, RandomState, imbl::shared_ptr::DefaultSharedPtr>;
+type Map =
+    imbl::GenericHashMap<Arc<str>, Arc<Kept>, RandomState, imbl::shared_ptr::DefaultSharedPtr>;
 
 #[derive(Clone, Default)]
 struct Generations {
@@ -48,7 +49,11 @@ const OVERHEAD: u64 = 200;
 impl Answers {
     /// Keeps about `budget` bytes at most; nothing at all with 0.
     pub(crate) fn new(budget: u64) -> Self {
-        Self { budget, generations: ArcSwap::default(), writing: Mutex::new(()) }
+        Self {
+            budget,
+            generations: ArcSwap::default(),
+            writing: Mutex::new(()),
+        }
     }
 
     /// The answer to `request`, whether it is still right or not.
@@ -72,7 +77,9 @@ impl Answers {
         }
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = Generations::clone(&self.generations.load());
-        let before = next.young.get(request).map_or(0, |old| old.json.len() as u64 + request.len() as u64 + OVERHEAD);
+        let before = next.young.get(request).map_or(0, |old| {
+            old.json.len() as u64 + request.len() as u64 + OVERHEAD
+        });
         if next.young_bytes + size - before > self.budget / 2 {
             next.old = std::mem::take(&mut next.young);
             next.young_bytes = 0;
@@ -95,8 +102,15 @@ mod tests {
     use super::*;
 
     fn kept(revision: u64, bytes: usize) -> Arc<Kept> {
-        let index = Index { incarnation: 1, revision };
-        Arc::new(Kept { index, json: vec![b' '; bytes].into(), header: http::HeaderValue::from_static("1.1") })
+        let index = Index {
+            incarnation: 1,
+            revision,
+        };
+        Arc::new(Kept {
+            index,
+            json: vec![b' '; bytes].into(),
+            header: http::HeaderValue::from_static("1.1"),
+        })
     }
 
     #[test]

@@ -10,7 +10,12 @@ use guildhall_api::wire::{Code, Problem};
 use guildhall_control::Control;
 
 use super::{answers::Answers, metrics::Metrics};
-use crate::{auth::Guard, node::Node, platform::Plane, serve::ServeStatistics};
+use crate::{
+    auth::Guard,
+    node::Node,
+    platform::{Plane, Traffic},
+    serve::ServeStatistics,
+};
 
 /// Bounds and choices of the API.
 #[derive(Clone, Debug)]
@@ -19,6 +24,8 @@ pub(crate) struct ApiOptions {
     pub(crate) max_body: u64,
     /// The longest long poll.
     pub(crate) max_wait: Duration,
+    /// How long a read waits for `minIndex`.
+    pub(crate) index_wait: Duration,
     /// How often a silent stream says that it lives.
     pub(crate) keepalive: Duration,
     /// The most bytes of serialised discovery answers that are kept.
@@ -31,6 +38,8 @@ pub(crate) struct ApiOptions {
 pub(crate) struct Api {
     /// The control role, on a node that has it.
     pub(crate) plane: Option<Arc<Plane>>,
+    /// The gateway role, on a node that has it.
+    pub(crate) gateway: Option<Traffic>,
     /// How the node is.
     pub(crate) node: Arc<Node>,
     /// Who may enter.
@@ -49,9 +58,16 @@ pub(crate) struct Api {
 
 impl Api {
     /// An API over `plane`, or, without it, of a node that has other roles only.
-    pub(crate) fn new(plane: Option<Arc<Plane>>, node: Arc<Node>, guard: Arc<Guard>, options: ApiOptions) -> Self {
+    pub(crate) fn new(
+        plane: Option<Arc<Plane>>,
+        gateway: Option<Traffic>,
+        node: Arc<Node>,
+        guard: Arc<Guard>,
+        options: ApiOptions,
+    ) -> Self {
         Self {
             plane,
+            gateway,
             node,
             guard,
             answers: Answers::new(options.answer_cache),
@@ -75,7 +91,10 @@ impl Api {
     /// The control plane, or the problem of a node that has none, or none at the moment.
     pub(crate) fn control(&self) -> Result<Control, Problem> {
         self.plane()?.control().ok_or_else(|| {
-            Problem::new(Code::NotReady, "the control plane is being started or stopped; try again in a moment")
+            Problem::new(
+                Code::NotReady,
+                "the control plane is being started or stopped; try again in a moment",
+            )
         })
     }
 

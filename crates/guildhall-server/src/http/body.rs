@@ -29,7 +29,10 @@ enum Content {
 impl AnswerBody {
     /// A body that comes piece by piece.
     pub(crate) fn stream(pieces: Pieces) -> Self {
-        Self { content: Content::Stream(pieces), busy: None }
+        Self {
+            content: Content::Stream(pieces),
+            busy: None,
+        }
     }
 
     /// Keeps the connection busy until the body is dropped.
@@ -48,7 +51,10 @@ impl AnswerBody {
 
 impl From<Bytes> for AnswerBody {
     fn from(bytes: Bytes) -> Self {
-        Self { content: Content::Whole((!bytes.is_empty()).then_some(bytes)), busy: None }
+        Self {
+            content: Content::Whole((!bytes.is_empty()).then_some(bytes)),
+            busy: None,
+        }
     }
 }
 
@@ -56,10 +62,16 @@ impl Body for AnswerBody {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut self.get_mut().content {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Content::Stream(pieces) => pieces.as_mut().poll_next(cx).map(|piece| piece.map(|bytes| bytes.map(Frame::data))),
+            Content::Stream(pieces) => pieces
+                .as_mut()
+                .poll_next(cx)
+                .map(|piece| piece.map(|bytes| bytes.map(Frame::data))),
         }
     }
 
@@ -68,6 +80,8 @@ impl Body for AnswerBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.len().map_or_else(SizeHint::default, |length| SizeHint::with_exact(length as u64))
+        self.len().map_or_else(SizeHint::default, |length| {
+            SizeHint::with_exact(length as u64)
+        })
     }
 }

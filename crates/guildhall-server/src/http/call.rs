@@ -32,18 +32,28 @@ impl Call {
     /// The namespace, where one must be named.
     pub(crate) fn namespace(&self) -> Result<&Namespace, Problem> {
         self.target.scope.one().ok_or_else(|| {
-            Problem::new(Code::BadRequest, "this takes one namespace, not all; write its name in the place of namespaces/-")
+            Problem::new(
+                Code::BadRequest,
+                "this takes one namespace, not all; write its name in the place of namespaces/-",
+            )
         })
     }
 
     /// The document of `kind` that the path names.
     pub(crate) fn key(&self, kind: Kind) -> Result<DocumentKey, Problem> {
-        Ok(DocumentKey::new(kind, self.namespace()?.clone(), self.target.name.as_str()))
+        Ok(DocumentKey::new(
+            kind,
+            self.namespace()?.clone(),
+            self.target.name.as_str(),
+        ))
     }
 
     /// The service and the name under it, of a path that has both.
     pub(crate) fn service_and_name(&self) -> (&str, &str) {
-        self.target.name.split_once('/').unwrap_or((&self.target.name, ""))
+        self.target
+            .name
+            .split_once('/')
+            .unwrap_or((&self.target.name, ""))
     }
 
     /// Reads the body, within the limit.
@@ -61,7 +71,11 @@ impl Call {
 
     /// What must hold for a write, by `If-Match` and `If-None-Match`.
     pub(crate) fn precondition(&self) -> Result<Precondition, Problem> {
-        let one = |name| self.headers.get(name).map(|value| value.to_str().unwrap_or("?").trim());
+        let one = |name| {
+            self.headers
+                .get(name)
+                .map(|value| value.to_str().unwrap_or("?").trim())
+        };
         let bad = |detail: String| Err(Problem::new(Code::BadRequest, detail));
         match (one(header::IF_MATCH), one(header::IF_NONE_MATCH)) {
             (None, None) => Ok(Precondition::None),
@@ -69,10 +83,14 @@ impl Call {
             (Some("*"), None) => Ok(Precondition::Present),
             (Some(tag), None) => match names::parse_etag(tag) {
                 Some(revision) => Ok(Precondition::Revision(revision)),
-                None => bad(format!("If-Match: {tag:?} is not an ETag of this server; take one from an answer, such as \"42\"")),
+                None => bad(format!(
+                    "If-Match: {tag:?} is not an ETag of this server; take one from an answer, such as \"42\""
+                )),
             },
             (None, Some("*")) => Ok(Precondition::Absent),
-            (None, Some(tag)) => bad(format!("If-None-Match: {tag:?}: writes take only *, which means that there must be no such document")),
+            (None, Some(tag)) => bad(format!(
+                "If-None-Match: {tag:?}: writes take only *, which means that there must be no such document"
+            )),
         }
     }
 }

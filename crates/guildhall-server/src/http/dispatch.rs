@@ -45,8 +45,9 @@ pub(crate) async fn dispatch(api: &Arc<Api>, call: Call) -> Result<Answer, Probl
         (R::OpenApi, _) => Ok(platform::openapi(api)),
         (R::ErrorPage, _) => platform::error_page(&call),
         // Paths are resolved together with their methods, so that nothing else arrives here.
-        (R::Collection(_) | R::Document(_) | R::Instances, _) => {
-            Err(Problem::new(Code::MethodNotAllowed, "this path does not take this method"))
-        }
+        (R::Collection(_) | R::Document(_) | R::Instances, _) => Err(Problem::new(
+            Code::MethodNotAllowed,
+            "this path does not take this method",
+        )),
     }
 }

@@ -19,7 +19,12 @@ use super::{
 };
 
 /// `GET …/{plural}` and `GET …/services/{service}/versions`
-pub(crate) async fn list(api: &Api, call: Call, kind: Kind, of_service: bool) -> Result<Answer, Problem> {
+pub(crate) async fn list(
+    api: &Api,
+    call: Call,
+    kind: Kind,
+    of_service: bool,
+) -> Result<Answer, Problem> {
     let control = api.control()?;
     let mut query = ListQuery::new(kind, call.target.scope.one().cloned());
     query.service = of_service.then(|| call.target.name.as_str().into());
@@ -30,18 +35,28 @@ pub(crate) async fn list(api: &Api, call: Call, kind: Kind, of_service: bool) ->
     if let Attended::Stream(stream) = reading::attend(api, &control, &call, &scope).await? {
         return Ok(stream);
     }
-    let listed = control.documents().list(&call.caller, &query).map_err(problem::of)?;
-    let metadata = ListMetadata { revision: listed.index, next: listed.next };
-    let mut answer = answer::json(&List { items: listed.items, metadata })?;
+    let listed = control
+        .documents()
+        .list(&call.caller, &query)
+        .map_err(problem::of)?;
+    let metadata = ListMetadata {
+        revision: listed.index,
+        next: listed.next,
+    };
+    let mut answer = answer::json(&List {
+        items: listed.items,
+        metadata,
+    })?;
     answer::set_index(&mut answer, listed.touched);
     Ok(answer)
 }
 
 fn limit(call: &Call) -> Result<Option<usize>, Problem> {
     match call.query.parsed::<usize>(params::LIMIT)? {
-        Some(limit) if !(1..=MAX_LIMIT).contains(&limit) => {
-            Err(Problem::new(Code::BadRequest, format!("query parameter limit: from 1 to {MAX_LIMIT}")))
-        }
+        Some(limit) if !(1..=MAX_LIMIT).contains(&limit) => Err(Problem::new(
+            Code::BadRequest,
+            format!("query parameter limit: from 1 to {MAX_LIMIT}"),
+        )),
         limit => Ok(limit),
     }
 }
@@ -54,7 +69,10 @@ pub(crate) async fn read(api: &Api, call: Call, kind: Kind) -> Result<Answer, Pr
         Attended::Stream(stream) => return Ok(stream),
         Attended::Index(index) => index,
     };
-    let document = control.documents().get(&call.caller, &key).map_err(problem::of)?;
+    let document = control
+        .documents()
+        .get(&call.caller, &key)
+        .map_err(problem::of)?;
     let mut answer = answer::document(&document)?;
     answer::set_index(&mut answer, index);
     // A reader that has this revision already is spared the body; only a spec's change is a new revision, so that
@@ -97,34 +115,56 @@ pub(crate) async fn create(api: &Api, mut call: Call, kind: Kind) -> Result<Answ
         body.metadata.name = made_up();
     }
     let warnings = std::mem::take(&mut body.warnings);
-    let document = body.into_document(kind, Some(&namespace), None).map_err(Problem::invalid)?;
+    let document = body
+        .into_document(kind, Some(&namespace), None)
+        .map_err(Problem::invalid)?;
     put(api, &call, document, &warnings).await
 }
 
 /// Twelve letters and digits: enough that two never meet within one service.
 pub(crate) fn made_up() -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    std::iter::repeat_with(|| char::from(LETTERS[fastrand::usize(..LETTERS.len())])).take(12).collect()
+    std::iter::repeat_with(|| char::from(LETTERS[fastrand::usize(..LETTERS.len())]))
+        .take(12)
+        .collect()
 }
 
 /// The body as a document of `kind` under `key`, with what was ignored in it.
-pub(crate) fn typed(mut body: Body, kind: Kind, key: Option<&DocumentKey>) -> Result<(Document, Vec<String>), Problem> {
+pub(crate) fn typed(
+    mut body: Body,
+    kind: Kind,
+    key: Option<&DocumentKey>,
+) -> Result<(Document, Vec<String>), Problem> {
     let warnings = std::mem::take(&mut body.warnings);
     let (namespace, name) = (key.map(|key| &key.namespace), key.map(|key| &*key.name));
-    let document = body.into_document(kind, namespace, name).map_err(Problem::invalid)?;
+    let document = body
+        .into_document(kind, namespace, name)
+        .map_err(Problem::invalid)?;
     Ok((document, warnings))
 }
 
 /// Writes `document` and answers it.
-pub(crate) async fn put(api: &Api, call: &Call, document: Document, warnings: &[String]) -> Result<Answer, Problem> {
+pub(crate) async fn put(
+    api: &Api,
+    call: &Call,
+    document: Document,
+    warnings: &[String],
+) -> Result<Answer, Problem> {
     let (precondition, dry_run) = (call.precondition()?, call.dry_run()?);
     let documents = api.control()?.documents();
-    let written = documents.put(&call.caller, document, precondition, dry_run).await.map_err(problem::of)?;
+    let written = documents
+        .put(&call.caller, document, precondition, dry_run)
+        .await
+        .map_err(problem::of)?;
     written_answer(&written, dry_run, warnings)
 }
 
 /// The answer to a write.
-pub(crate) fn written_answer(written: &Written, dry_run: bool, warnings: &[String]) -> Result<Answer, Problem> {
+pub(crate) fn written_answer(
+    written: &Written,
+    dry_run: bool,
+    warnings: &[String],
+) -> Result<Answer, Problem> {
     let mut answer = answer::document(&written.document)?;
     answer::warn(&mut answer, warnings);
     if !dry_run {
@@ -137,7 +177,12 @@ pub(crate) fn written_answer(written: &Written, dry_run: bool, warnings: &[Strin
 }
 
 /// Writes a service and one of its versions at once.
-async fn write_with_version(api: &Api, call: Call, key: DocumentKey, parts: split::Parts) -> Result<Answer, Problem> {
+async fn write_with_version(
+    api: &Api,
+    call: Call,
+    key: DocumentKey,
+    parts: split::Parts,
+) -> Result<Answer, Problem> {
     let body = Body::parse(&parts.service).map_err(Problem::invalid)?;
     let (service, warnings) = typed(body, Service::KIND, Some(&key))?;
     let version_key = DocumentKey::new(
@@ -160,7 +205,10 @@ async fn write_with_version(api: &Api, call: Call, key: DocumentKey, parts: spli
 pub(crate) async fn delete(api: &Api, call: Call, kind: Kind) -> Result<Answer, Problem> {
     let (key, precondition, dry_run) = (call.key(kind)?, call.precondition()?, call.dry_run()?);
     let documents = api.control()?.documents();
-    let index = documents.delete(&call.caller, &key, precondition, dry_run).await.map_err(problem::of)?;
+    let index = documents
+        .delete(&call.caller, &key, precondition, dry_run)
+        .await
+        .map_err(problem::of)?;
     let mut answer = answer::empty();
     if !dry_run {
         answer::set_index(&mut answer, index);

@@ -15,10 +15,15 @@ use super::{
 pub(crate) async fn acquire(api: &Api, mut call: Call) -> Result<Answer, Problem> {
     let bytes = call.read_body(api).await?;
     let AcquireLock { owner, ttl, wait } = accept::typed(&call.headers, &bytes)?;
-    let wait = wait.map_or(Duration::ZERO, |wait| wait.get()).min(api.options.max_wait);
+    let wait = wait
+        .map_or(Duration::ZERO, |wait| wait.get())
+        .min(api.options.max_wait);
     let (namespace, name) = (call.namespace()?, &call.target.name);
     let locks = api.control()?.locks();
-    let holder = locks.acquire(&call.caller, namespace, name, &owner, ttl, wait).await.map_err(problem::of)?;
+    let holder = locks
+        .acquire(&call.caller, namespace, name, &owner, ttl, wait)
+        .await
+        .map_err(problem::of)?;
     answer::json(&holder)
 }
 
@@ -27,7 +32,12 @@ pub(crate) async fn renew(api: &Api, mut call: Call) -> Result<Answer, Problem> 
     let bytes = call.read_body(api).await?;
     let LockToken { token } = accept::typed(&call.headers, &bytes)?;
     let (namespace, name) = (call.namespace()?, &call.target.name);
-    let holder = api.control()?.locks().renew(&call.caller, namespace, name, token).await.map_err(problem::of)?;
+    let holder = api
+        .control()?
+        .locks()
+        .renew(&call.caller, namespace, name, token)
+        .await
+        .map_err(problem::of)?;
     answer::json(&holder)
 }
 
@@ -36,7 +46,12 @@ pub(crate) async fn release(api: &Api, mut call: Call) -> Result<Answer, Problem
     let bytes = call.read_body(api).await?;
     let LockToken { token } = accept::typed(&call.headers, &bytes)?;
     let (namespace, name) = (call.namespace()?, &call.target.name);
-    let index = api.control()?.locks().release(&call.caller, namespace, name, token).await.map_err(problem::of)?;
+    let index = api
+        .control()?
+        .locks()
+        .release(&call.caller, namespace, name, token)
+        .await
+        .map_err(problem::of)?;
     let mut answer = answer::empty();
     answer::set_index(&mut answer, index);
     Ok(answer)

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use guildhall_api::wire::{Code, Problem};
 use guildhall_core::access::{Verb, authorize};
+use guildhall_gateway::Traffic as Counts;
 use http::StatusCode;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -18,6 +19,7 @@ use super::{
     problem,
     routes::{Method, Resource},
 };
+use crate::platform::Traffic;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
@@ -34,7 +36,12 @@ pub(crate) struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let cells = Resource::ALL.len() * METHODS * CLASSES.len();
-        Self { requests: std::iter::repeat_with(AtomicU64::default).take(cells).collect(), strays: Default::default() }
+        Self {
+            requests: std::iter::repeat_with(AtomicU64::default)
+                .take(cells)
+                .collect(),
+            strays: Default::default(),
+        }
     }
 }
 
@@ -50,7 +57,9 @@ impl Metrics {
     pub(crate) fn count(&self, target: Option<(Resource, Method)>, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).clamp(2, 5) - 2;
         let cell = match target {
-            Some((resource, method)) => self.requests.get((resource.slot() * METHODS + method as usize) * CLASSES.len() + class),
+            Some((resource, method)) => self
+                .requests
+                .get((resource.slot() * METHODS + method as usize) * CLASSES.len() + class),
             None => self.strays.get(class),
         };
         if let Some(cell) = cell {
@@ -63,14 +72,23 @@ impl Metrics {
         let add = |resource, method, class: usize, count: &AtomicU64| {
             let count = count.load(Ordering::Relaxed);
             if count > 0 {
-                let labels = Labels { resource, method, status: CLASSES[class] };
+                let labels = Labels {
+                    resource,
+                    method,
+                    status: CLASSES[class],
+                };
                 family.get_or_create(&labels).inc_by(count);
             }
         };
         for (at, count) in self.requests.iter().enumerate() {
             let (rest, class) = (at / CLASSES.len(), at % CLASSES.len());
             let resource = Resource::ALL[rest / METHODS];
-            add(resource.word(), Method::ALL[rest % METHODS].word(), class, count);
+            add(
+                resource.word(),
+                Method::ALL[rest % METHODS].word(),
+                class,
+                count,
+            );
         }
         for (class, count) in self.strays.iter().enumerate() {
             add("none", "none", class, count);
@@ -81,7 +99,8 @@ impl Metrics {
 
 /// `GET /metrics`
 pub(crate) fn read(api: &Api, call: &Call) -> Result<Answer, Problem> {
-    authorize(&call.caller, Verb::Read, None, None, None).map_err(|denied| problem::of(denied.into()))?;
+    authorize(&call.caller, Verb::Read, None, None, None)
+        .map_err(|denied| problem::of(denied.into()))?;
     let mut registry = Registry::with_prefix("guildhall");
     let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("build", "What runs", build);
@@ -91,31 +110,154 @@ pub(crate) fn read(api: &Api, call: &Call) -> Result<Answer, Problem> {
         gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         registry.register(name, help, gauge);
     };
-    gauge("api_connections", "Connections of the API now", api.open_connections());
-    gauge("api_kept_answer_bytes", "Serialised discovery answers kept", usize::try_from(api.answers.bytes()).unwrap_or(usize::MAX));
+    gauge(
+        "api_connections",
+        "Connections of the API now",
+        api.open_connections(),
+    );
+    gauge(
+        "api_kept_answer_bytes",
+        "Serialised discovery answers kept",
+        usize::try_from(api.answers.bytes()).unwrap_or(usize::MAX),
+    );
     if let Ok(control) = api.control() {
         let status = control.status();
         gauge("documents", "Documents there are", status.documents);
-        gauge("watchers", "Subscriptions and long polls now", status.watches.watchers);
-        gauge("watch_history", "Past changes kept for watchers that resume", status.watches.history);
-        gauge("store_entries", "Entries of the control store", status.store.entries);
-        gauge("store_read_only", "1 while the store takes no writes", usize::from(status.store.read_only.is_some()));
-        gauge("store_revision", "The store's revision", usize::try_from(status.index.revision).unwrap_or(usize::MAX));
+        gauge(
+            "watchers",
+            "Subscriptions and long polls now",
+            status.watches.watchers,
+        );
+        gauge(
+            "watch_history",
+            "Past changes kept for watchers that resume",
+            status.watches.history,
+        );
+        gauge(
+            "store_entries",
+            "Entries of the control store",
+            status.store.entries,
+        );
+        gauge(
+            "store_read_only",
+            "1 while the store takes no writes",
+            usize::from(status.store.read_only.is_some()),
+        );
+        gauge(
+            "store_revision",
+            "The store's revision",
+            usize::try_from(status.index.revision).unwrap_or(usize::MAX),
+        );
         let mut counter = |name: &str, help: &str, value: u64| {
             let counter = Counter::<u64>::default();
             counter.inc_by(value);
             registry.register(name, help, counter);
         };
-        counter("watch_wakeups", "How often a watcher was woken", status.watches.wakeups);
-        counter("watch_resyncs", "How often a watcher had to start over", status.watches.resyncs);
-        counter("audit_lost", "Audit records that could not be kept", status.audit_lost);
+        counter(
+            "watch_wakeups",
+            "How often a watcher was woken",
+            status.watches.wakeups,
+        );
+        counter(
+            "watch_resyncs",
+            "How often a watcher had to start over",
+            status.watches.resyncs,
+        );
+        counter(
+            "audit_lost",
+            "Audit records that could not be kept",
+            status.audit_lost,
+        );
+    }
+    if let Some(gateway) = api.gateway.as_ref().and_then(Traffic::status) {
+        traffic(&mut registry, &gateway.traffic);
     }
     if let Some(bytes) = crate::node::resident_bytes() {
         let gauge = Gauge::<i64>::default();
         gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
-        registry.register_with_unit("process_resident_memory", "Memory of the process", Unit::Bytes, gauge);
+        registry.register_with_unit(
+            "process_resident_memory",
+            "Memory of the process",
+            Unit::Bytes,
+            gauge,
+        );
     }
     let mut text = String::new();
-    encode(&mut text, &registry).map_err(|_| Problem::new(Code::Internal, "the metrics could not be written"))?;
+    encode(&mut text, &registry)
+        .map_err(|_| Problem::new(Code::Internal, "the metrics could not be written"))?;
     Ok(answer::text(CONTENT_TYPE, text))
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+/// What the gateway counts.
+fn traffic(registry: &mut Registry, traffic: &Counts) {
+    let mut gauge = |name: &str, help: &str, value: u64| {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        registry.register(name, help, gauge);
+    };
+    gauge(
+        "gateway_connections",
+        "Client connections now",
+        traffic.connections,
+    );
+    gauge(
+        "gateway_requests_running",
+        "Requests under way",
+        traffic.requests_running,
+    );
+    gauge("gateway_tunnels", "Tunnels now", traffic.tunnels);
+    gauge(
+        "gateway_upstream_connections",
+        "Connections to backends now, idle ones included",
+        traffic.upstream_connections,
+    );
+    let mut counter = |name: &str, help: &str, value: u64| {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(value);
+        registry.register(name, help, counter);
+    };
+    counter(
+        "gateway_connections_accepted",
+        "Client connections accepted",
+        traffic.connections_accepted,
+    );
+    counter(
+        "gateway_connections_refused",
+        "Client connections closed because there were too many",
+        traffic.connections_refused,
+    );
+    counter(
+        "gateway_connections_timed_out",
+        "Client connections closed because they were idle or slow",
+        traffic.connections_timed_out,
+    );
+    counter(
+        "gateway_upstream_connects",
+        "Connections to backends made",
+        traffic.upstream_connects,
+    );
+    counter(
+        "gateway_replays",
+        "Requests sent again because a connection or an endpoint was gone",
+        traffic.replays,
+    );
+    counter(
+        "gateway_log_lines_dropped",
+        "Lines of the access log that were dropped",
+        traffic.log_lines_dropped,
+    );
+    let requests = Family::<Reason, Counter>::default();
+    for (reason, count) in &traffic.reasons {
+        requests.get_or_create(&Reason { reason }).inc_by(*count);
+    }
+    registry.register(
+        "gateway_requests",
+        "Requests answered, by the reason of the answer",
+        requests,
+    );
 }

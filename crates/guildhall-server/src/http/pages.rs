@@ -41,7 +41,10 @@ const PAGES: &[(&str, &str)] = &pages![
 
 /// What `code` means and what to do about it, as Markdown.
 pub(crate) fn of(code: Code) -> &'static str {
-    PAGES.iter().find(|(word, _)| *word == code.word()).map_or("", |(_, page)| page)
+    PAGES
+        .iter()
+        .find(|(word, _)| *word == code.word())
+        .map_or("", |(_, page)| page)
 }
 
 #[cfg(test)]
@@ -51,7 +54,10 @@ mod tests {
     #[test]
     fn every_code_is_explained() {
         for code in Code::ALL {
-            assert!(of(*code).starts_with(&format!("# {}", code.title())), "{code}");
+            assert!(
+                of(*code).starts_with(&format!("# {}", code.title())),
+                "{code}"
+            );
         }
     }
 }

@@ -31,8 +31,19 @@ pub(crate) const READ: &[&str] = &[MIN_INDEX, INDEX, WAIT, WATCH];
 const POLL: &[&str] = &[MIN_INDEX, INDEX, WAIT];
 const LIST: &[&str] = &[SELECTOR, LIMIT, CONTINUE, MIN_INDEX, INDEX, WAIT, WATCH];
 /// The filters of discovery; `metadata.` stands for `metadata.KEY`.
-const DISCOVERY: &[&str] =
-    &["healthy", "tag", "zone", "region", "version", "metadata.", "near", MIN_INDEX, INDEX, WAIT, WATCH];
+const DISCOVERY: &[&str] = &[
+    "healthy",
+    "tag",
+    "zone",
+    "region",
+    "version",
+    "metadata.",
+    "near",
+    MIN_INDEX,
+    INDEX,
+    WAIT,
+    WATCH,
+];
 
 /// The parameters that `method` on `resource` takes.
 pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static str] {
@@ -48,4 +59,3 @@ pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static
         _ => &[],
     }
 }
-

@@ -36,7 +36,10 @@ pub(crate) fn live() -> Result<Answer, Problem> {
 
 /// `GET /readyz`
 pub(crate) fn ready(api: &Api) -> Result<Answer, Problem> {
-    let stage = api.node.stage();
+    let mut stage = api.node.stage();
+    if stage == Stage::Ready && !api.node.roles().iter().all(|role| role.serves) {
+        stage = Stage::Starting;
+    }
     let mut answer = answer::json(&json!({"status": word(stage)}))?;
     if stage != Stage::Ready {
         *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -46,14 +49,17 @@ pub(crate) fn ready(api: &Api) -> Result<Answer, Problem> {
 
 /// The status as the API and `Platform::status` give it.
 pub(crate) fn status_of(api: &Api) -> Status<Statistics> {
-    let control = api.control().ok().map(|control| (control.status(), control.state()));
+    let control = api
+        .control()
+        .ok()
+        .map(|control| (control.status(), control.state()));
     let roles = api.node.roles();
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        ready: api.node.stage() == Stage::Ready && roles.iter().all(|role| role.healthy),
+        ready: api.node.stage() == Stage::Ready && roles.iter().all(|role| role.serves),
         started_at: api.node.started,
         timestamp: Timestamp::from_system(clock::wall()),
-        roles,
+        roles: roles.into_iter().map(|role| role.status).collect(),
         index: control.as_ref().map(|(status, _)| status.index),
         store: control.as_ref().map(|(status, _)| StoreStatus {
             engine: status.store.engine.to_owned(),
@@ -72,9 +78,10 @@ pub(crate) fn status_of(api: &Api) -> Status<Statistics> {
 
 /// `GET /api/v1/status`
 pub(crate) async fn status(api: &Api, call: Call) -> Result<Answer, Problem> {
-    authorize(&call.caller, Verb::Read, None, None, None).map_err(|denied| problem::of(denied.into()))?;
+    authorize(&call.caller, Verb::Read, None, None, None)
+        .map_err(|denied| problem::of(denied.into()))?;
     if let Ok(control) = api.control() {
-        reading::settle(&control, &call).await?;
+        reading::settle(api, &control, &call).await?;
     }
     answer::json(&status_of(api))
 }
@@ -89,6 +96,9 @@ pub(crate) fn openapi(api: &Api) -> Answer {
 pub(crate) fn error_page(call: &Call) -> Result<Answer, Problem> {
     match Code::parse(&call.target.name).map(pages::of) {
         Some(page) => Ok(answer::text("text/markdown; charset=utf-8", page)),
-        None => Err(Problem::new(Code::NotFound, format!("{:?} is not a code of this version", call.target.name))),
+        None => Err(Problem::new(
+            Code::NotFound,
+            format!("{:?} is not a code of this version", call.target.name),
+        )),
     }
 }

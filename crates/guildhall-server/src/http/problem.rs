@@ -22,15 +22,23 @@ pub(crate) fn of(error: Error) -> Problem {
         Error::TooManyWatchers { .. } => Problem::new(Code::TooManyRequests, text),
         Error::TooLarge(_) => {
             let mut problem = Problem::new(Code::InvalidDocument, text.clone());
-            problem.errors = vec![FieldProblem { pointer: String::new(), detail: text }];
+            problem.errors = vec![FieldProblem {
+                pointer: String::new(),
+                detail: text,
+            }];
             problem
         }
         Error::ReadOnly(_) => Problem::new(Code::ReadOnly, text),
         Error::Unavailable(Unavailable::Unsupported(_)) => internal(&text),
-        Error::Unavailable(_) | Error::Stopped | Error::NotOnDuty { .. } => Problem::new(Code::NotReady, text),
+        Error::Unavailable(_) | Error::Stopped | Error::NotOnDuty { .. } => {
+            Problem::new(Code::NotReady, text)
+        }
         Error::Unknown(_) => {
             tracing::error!(error = %text, "whether a write was made is not known");
-            Problem::new(Code::Timeout, "whether this was done is not known; read before trying again")
+            Problem::new(
+                Code::Timeout,
+                "whether this was done is not known; read before trying again",
+            )
         }
         Error::Encoding(_) | Error::Store(_) => internal(&text),
     }
@@ -39,5 +47,8 @@ pub(crate) fn of(error: Error) -> Problem {
 /// A fault of the server's: the client gets no cause, the log does.
 fn internal(cause: &str) -> Problem {
     tracing::error!(error = %cause, "a call failed");
-    Problem::new(Code::Internal, "the server could not do this; its log has the cause under this request's id")
+    Problem::new(
+        Code::Internal,
+        "the server could not do this; its log has the cause under this request's id",
+    )
 }

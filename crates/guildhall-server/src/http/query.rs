@@ -15,25 +15,40 @@ pub(crate) struct Query {
 impl Query {
     /// Decodes `raw`, the part after the question mark.
     pub(crate) fn parse(raw: Option<&str>) -> Result<Self, Problem> {
-        let Some(raw) = raw.filter(|raw| !raw.is_empty()) else { return Ok(Self::default()) };
+        let Some(raw) = raw.filter(|raw| !raw.is_empty()) else {
+            return Ok(Self::default());
+        };
         let pairs = raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             Ok((decode(key)?, decode(value)?))
         });
-        Ok(Self { pairs: pairs.collect::<Result<_, Problem>>()? })
+        Ok(Self {
+            pairs: pairs.collect::<Result<_, Problem>>()?,
+        })
     }
 
     /// Refuses parameters that `known` does not name; a name that ends in `.` stands for all that begin with it.
     pub(crate) fn only(&self, known: &[&str]) -> Result<(), Problem> {
-        let is_known = |key: &str| known.iter().any(|k| *k == key || (k.ends_with('.') && key.starts_with(k)));
+        let is_known = |key: &str| {
+            known
+                .iter()
+                .any(|k| *k == key || (k.ends_with('.') && key.starts_with(k)))
+        };
         match self.pairs.iter().find(|(key, _)| !is_known(key)) {
             None => Ok(()),
             Some((key, _)) => Err(Problem::new(
                 Code::BadRequest,
                 match nearest(key, known.iter().copied()) {
-                    Some(near) => format!("unknown query parameter {key:?}; did you mean {near:?}?"),
-                    None if known.is_empty() => format!("unknown query parameter {key:?}; this path takes none"),
-                    None => format!("unknown query parameter {key:?}; known are: {}", known.join(", ")),
+                    Some(near) => {
+                        format!("unknown query parameter {key:?}; did you mean {near:?}?")
+                    }
+                    None if known.is_empty() => {
+                        format!("unknown query parameter {key:?}; this path takes none")
+                    }
+                    None => format!(
+                        "unknown query parameter {key:?}; known are: {}",
+                        known.join(", ")
+                    ),
                 },
             )),
         }
@@ -46,18 +61,27 @@ impl Query {
 
     /// Every value of `key`.
     pub(crate) fn all<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a str> {
-        self.pairs.iter().filter(move |(k, _)| k == key).map(|(_, value)| value.as_str())
+        self.pairs
+            .iter()
+            .filter(move |(k, _)| k == key)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Every parameter with its value, in order.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.pairs
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// The value of `key` as a `T`; the error of `T` tells what would be right.
     pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, key: &str) -> Result<Option<T>, Problem> {
-        let Some(text) = self.get(key) else { return Ok(None) };
-        text.parse().map(Some).map_err(|error| Problem::new(Code::BadRequest, format!("query parameter {key}: {error}")))
+        let Some(text) = self.get(key) else {
+            return Ok(None);
+        };
+        text.parse().map(Some).map_err(|error| {
+            Problem::new(Code::BadRequest, format!("query parameter {key}: {error}"))
+        })
     }
 
     /// The value of `key` as a flag: `true`, `false`, or nothing at all for true.
@@ -66,9 +90,10 @@ impl Query {
             None => Ok(None),
             Some("" | "true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
-            Some(other) => {
-                Err(Problem::new(Code::BadRequest, format!("query parameter {key}: true or false, not {other:?}")))
-            }
+            Some(other) => Err(Problem::new(
+                Code::BadRequest,
+                format!("query parameter {key}: true or false, not {other:?}"),
+            )),
         }
     }
 
@@ -85,10 +110,17 @@ impl Query {
 
 fn decode(text: &str) -> Result<String, Problem> {
     // In queries a plus is a space; a real plus is encoded.
-    let text: Cow<'_, str> = if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
+    let text: Cow<'_, str> = if text.contains('+') {
+        text.replace('+', " ").into()
+    } else {
+        text.into()
+    };
     match percent_decode_str(&text).decode_utf8() {
         Ok(decoded) => Ok(decoded.into_owned()),
-        Err(_) => Err(Problem::new(Code::BadRequest, format!("{text:?} in the query is not UTF-8 once decoded"))),
+        Err(_) => Err(Problem::new(
+            Code::BadRequest,
+            format!("{text:?} in the query is not UTF-8 once decoded"),
+        )),
     }
 }
 
@@ -100,7 +132,10 @@ mod tests {
     fn a_misspelt_parameter_names_the_nearest() {
         let query = Query::parse(Some("healty=false&tag=a&tag=b%2Bc&metadata.rack=r+1")).unwrap();
         let error = query.only(&["healthy", "tag", "metadata."]).unwrap_err();
-        assert_eq!(error.detail, "unknown query parameter \"healty\"; did you mean \"healthy\"?");
+        assert_eq!(
+            error.detail,
+            "unknown query parameter \"healty\"; did you mean \"healthy\"?"
+        );
         assert_eq!(query.all("tag").collect::<Vec<_>>(), ["a", "b+c"]);
         assert_eq!(query.pairs().last(), Some(("metadata.rack", "r 1")));
     }
@@ -108,7 +143,13 @@ mod tests {
     #[test]
     fn a_value_that_does_not_parse_says_what_would() {
         let query = Query::parse(Some("index=7&wait=soon&watch=maybe")).unwrap();
-        assert!(query.index("index").unwrap_err().detail.contains("incarnation.revision"));
+        assert!(
+            query
+                .index("index")
+                .unwrap_err()
+                .detail
+                .contains("incarnation.revision")
+        );
         assert!(query.period("wait").unwrap_err().detail.contains("30s"));
         assert!(query.flag("watch").is_err());
         assert_eq!(query.flag("dryRun"), Ok(None));

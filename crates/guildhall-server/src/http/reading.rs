@@ -10,29 +10,39 @@ use super::{Api, answer::Answer, call::Call, params, problem, watch};
 
 /// How long a long poll waits if it does not say.
 const USUAL_WAIT: Duration = Duration::from_secs(30);
-/// How long a read waits for `minIndex`.
-const INDEX_WAIT: Duration = Duration::from_secs(5);
 
 /// Waits until everything up to `minIndex`, if the call has one, can be read.
-pub(crate) async fn settle(control: &Control, call: &Call) -> Result<(), Problem> {
-    let Some(index) = call.query.index(params::MIN_INDEX)? else { return Ok(()) };
-    match tokio::time::timeout(INDEX_WAIT, control.wait_for(index)).await {
+pub(crate) async fn settle(api: &Api, control: &Control, call: &Call) -> Result<(), Problem> {
+    let Some(index) = call.query.index(params::MIN_INDEX)? else {
+        return Ok(());
+    };
+    let wait = api.options.index_wait;
+    match tokio::time::timeout(wait, control.wait_for(index)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(problem::of(error)),
         Err(_) => Err(Problem::new(
             Code::IndexNotReached,
-            format!("this server has not seen index {index} within {INDEX_WAIT:?}; try again, or ask without minIndex"),
+            format!(
+                "this server has not seen index {index} within {wait:?}; try again, or ask without minIndex"
+            ),
         )),
     }
 }
 
 /// Makes the call a stream (the answer is given) or a long poll (nothing is left but to read) if it asks for that.
 /// `index` is what the answer is to carry: the highest revision that touched the scope.
-pub(crate) async fn attend(api: &Api, control: &Control, call: &Call, scope: &Scope) -> Result<Attended, Problem> {
-    settle(control, call).await?;
+pub(crate) async fn attend(
+    api: &Api,
+    control: &Control,
+    call: &Call,
+    scope: &Scope,
+) -> Result<Attended, Problem> {
+    settle(api, control, call).await?;
     if call.query.flag(params::WATCH)?.unwrap_or(false) {
         let from = watch::resume(call, params::INDEX)?;
-        return watch::open(api, control, call, scope.clone(), from, None).await.map(Attended::Stream);
+        return watch::open(api, control, call, scope.clone(), from, None)
+            .await
+            .map(Attended::Stream);
     }
     poll(api, control, call, scope).await.map(Attended::Index)
 }
@@ -46,15 +56,28 @@ pub(crate) enum Attended {
 }
 
 /// Waits as a long poll, if the call is one; the index of the scope either way.
-pub(crate) async fn poll(api: &Api, control: &Control, call: &Call, scope: &Scope) -> Result<Index, Problem> {
+pub(crate) async fn poll(
+    api: &Api,
+    control: &Control,
+    call: &Call,
+    scope: &Scope,
+) -> Result<Index, Problem> {
     let since = call.query.index(params::INDEX)?;
     let wait = call.query.period(params::WAIT)?;
     if since.is_none() && wait.is_some() {
-        return Err(Problem::new(Code::BadRequest, "wait needs index: the index of the answer you have"));
+        return Err(Problem::new(
+            Code::BadRequest,
+            "wait needs index: the index of the answer you have",
+        ));
     }
-    let wait = wait.map_or(USUAL_WAIT, |wait| wait.get()).min(api.options.max_wait);
+    let wait = wait
+        .map_or(USUAL_WAIT, |wait| wait.get())
+        .min(api.options.max_wait);
     // Waiters that came together do not all come back together.
     let wait = wait + wait.mul_f64(fastrand::f64() / 16.0);
-    let polled = control.changed(&call.caller, scope, since, wait).await.map_err(problem::of)?;
+    let polled = control
+        .changed(&call.caller, scope, since, wait)
+        .await
+        .map_err(problem::of)?;
     Ok(polled.index)
 }

@@ -34,20 +34,31 @@ pub(crate) async fn register(api: &Api, mut call: Call) -> Result<Answer, Proble
 pub(crate) async fn heartbeat(api: &Api, call: Call) -> Result<Answer, Problem> {
     let control = api.control()?;
     let key = call.key(Kind::Instance)?;
-    control.registry().heartbeat(&call.caller, &key).await.map_err(problem::of)?;
+    control
+        .registry()
+        .heartbeat(&call.caller, &key)
+        .await
+        .map_err(problem::of)?;
     let state = control.state();
     let Some(Document::Instance(instance)) = state.get(&key) else {
         return Err(problem::of(guildhall_control::Error::NotFound(key)));
     };
     let status = instance.status.clone().unwrap_or_default();
-    let entry = state.catalog.service(&key.namespace, instance.spec.service.as_str());
-    let checks: &[Check] = entry.map_or(&instance.spec.checks, |entry| entry.checks(&instance.spec));
+    let entry = state
+        .catalog
+        .service(&key.namespace, instance.spec.service.as_str());
+    let checks: &[Check] =
+        entry.map_or(&instance.spec.checks, |entry| entry.checks(&instance.spec));
     let ttl = |check: &Check| match check.probe {
         Probe::Ttl { ttl } => Some(ttl),
         _ => None,
     };
     let ttl = checks.iter().filter_map(ttl).min();
-    answer::json(&HeartbeatAnswer { health: status.health, since: status.since, ttl })
+    answer::json(&HeartbeatAnswer {
+        health: status.health,
+        since: status.since,
+        ttl,
+    })
 }
 
 /// `PUT …/instances/{id}/checks/{check}`
@@ -56,7 +67,16 @@ pub(crate) async fn report(api: &Api, mut call: Call) -> Result<Answer, Problem>
     let said: ReportBody = accept::typed(&call.headers, &bytes)?;
     let key = call.key(Kind::Instance)?;
     let registry = api.control()?.registry();
-    registry.report(&call.caller, &key, &call.target.part, said.state, &said.output).await.map_err(problem::of)?;
+    registry
+        .report(
+            &call.caller,
+            &key,
+            &call.target.part,
+            said.state,
+            &said.output,
+        )
+        .await
+        .map_err(problem::of)?;
     Ok(answer::empty())
 }
 
@@ -65,10 +85,21 @@ pub(crate) async fn maintain(api: &Api, mut call: Call) -> Result<Answer, Proble
     let bytes = call.read_body(api).await?;
     let asked: MaintenanceBody = accept::typed(&call.headers, &bytes)?;
     let key = call.key(Kind::Instance)?;
-    let MaintenanceBody { enabled, mode, reason } = asked;
-    let maintenance = enabled.then_some(Maintenance { mode, reason, by: String::new() });
+    let MaintenanceBody {
+        enabled,
+        mode,
+        reason,
+    } = asked;
+    let maintenance = enabled.then_some(Maintenance {
+        mode,
+        reason,
+        by: String::new(),
+    });
     let registry = api.control()?.registry();
-    let written = registry.maintenance(&call.caller, &key, maintenance).await.map_err(problem::of)?;
+    let written = registry
+        .maintenance(&call.caller, &key, maintenance)
+        .await
+        .map_err(problem::of)?;
     let mut answer = answer::empty();
     answer::set_index(&mut answer, written.index);
     Ok(answer)
@@ -77,16 +108,22 @@ pub(crate) async fn maintain(api: &Api, mut call: Call) -> Result<Answer, Proble
 /// `GET …/instances/{id}/timeline`
 pub(crate) async fn timeline(api: &Api, call: Call) -> Result<Answer, Problem> {
     let control = api.control()?;
-    reading::settle(&control, &call).await?;
+    reading::settle(api, &control, &call).await?;
     let key = call.key(Kind::Instance)?;
-    let entries = control.registry().timeline(&call.caller, &key).await.map_err(problem::of)?;
+    let entries = control
+        .registry()
+        .timeline(&call.caller, &key)
+        .await
+        .map_err(problem::of)?;
     let (service, id) = call.service_and_name();
-    let bad = |error: guildhall_core::document::NameError| Problem::new(Code::BadRequest, error.to_string());
+    let bad = |error: guildhall_core::document::NameError| {
+        Problem::new(Code::BadRequest, error.to_string())
+    };
     let mut timeline = Timeline {
         service: ServiceName::new(service).map_err(bad)?,
         namespace: key.namespace.clone(),
         id: InstanceId::new(id).map_err(bad)?,
-        entries: entries,
+        entries,
     };
     timeline.entries.sort_by_key(|entry| Reverse(entry.number));
     answer::json(&timeline)
@@ -94,16 +131,29 @@ pub(crate) async fn timeline(api: &Api, call: Call) -> Result<Answer, Problem> {
 
 /// Everything the graph and the statistics are made of.
 fn registered() -> Scope {
-    Scope::kinds(Kinds::of(&[Kind::Service, Kind::ServiceVersion, Kind::Instance]))
+    Scope::kinds(Kinds::of(&[
+        Kind::Service,
+        Kind::ServiceVersion,
+        Kind::Instance,
+    ]))
 }
 
 /// `GET …/graph`
 pub(crate) async fn graph(api: &Api, call: Call) -> Result<Answer, Problem> {
     let control = api.control()?;
     let namespace = call.namespace()?.clone();
-    reading::settle(&control, &call).await?;
-    let index = reading::poll(api, &control, &call, &registered().in_namespace(namespace.clone())).await?;
-    let graph = control.registry().graph(&call.caller, &namespace).map_err(problem::of)?;
+    reading::settle(api, &control, &call).await?;
+    let index = reading::poll(
+        api,
+        &control,
+        &call,
+        &registered().in_namespace(namespace.clone()),
+    )
+    .await?;
+    let graph = control
+        .registry()
+        .graph(&call.caller, &namespace)
+        .map_err(problem::of)?;
     let mut answer = answer::json(&graph)?;
     answer::set_index(&mut answer, index);
     Ok(answer)
@@ -113,11 +163,24 @@ pub(crate) async fn graph(api: &Api, call: Call) -> Result<Answer, Problem> {
 pub(crate) async fn impact(api: &Api, call: Call) -> Result<Answer, Problem> {
     let control = api.control()?;
     let namespace = call.namespace()?.clone();
-    let service = ServiceName::new(&call.target.name)
-        .map_err(|error| Problem::new(Code::BadRequest, format!("the service in the path: {error}")))?;
-    reading::settle(&control, &call).await?;
-    let index = reading::poll(api, &control, &call, &registered().in_namespace(namespace.clone())).await?;
-    let impact = control.registry().impact(&call.caller, &namespace, &service).map_err(problem::of)?;
+    let service = ServiceName::new(&call.target.name).map_err(|error| {
+        Problem::new(
+            Code::BadRequest,
+            format!("the service in the path: {error}"),
+        )
+    })?;
+    reading::settle(api, &control, &call).await?;
+    let index = reading::poll(
+        api,
+        &control,
+        &call,
+        &registered().in_namespace(namespace.clone()),
+    )
+    .await?;
+    let impact = control
+        .registry()
+        .impact(&call.caller, &namespace, &service)
+        .map_err(problem::of)?;
     let mut answer = answer::json(&impact)?;
     answer::set_index(&mut answer, index);
     Ok(answer)
@@ -128,9 +191,12 @@ pub(crate) async fn statistics(api: &Api, call: Call) -> Result<Answer, Problem>
     let control = api.control()?;
     let mut scope = registered();
     scope.namespace = call.target.scope.one().cloned();
-    reading::settle(&control, &call).await?;
+    reading::settle(api, &control, &call).await?;
     let index = reading::poll(api, &control, &call, &scope).await?;
-    let statistics = control.registry().statistics(&call.caller, call.target.scope.one()).map_err(problem::of)?;
+    let statistics = control
+        .registry()
+        .statistics(&call.caller, call.target.scope.one())
+        .map_err(problem::of)?;
     let mut answer = answer::json(&statistics)?;
     answer::set_index(&mut answer, index);
     Ok(answer)

@@ -181,7 +181,13 @@ impl Resource {
         match self {
             Self::Collection(kind) => kind as usize,
             Self::Document(kind) => KINDS + kind as usize,
-            other => 2 * KINDS + OTHERS.iter().position(|one| *one == other).unwrap_or_default(),
+            other => {
+                2 * KINDS
+                    + OTHERS
+                        .iter()
+                        .position(|one| *one == other)
+                        .unwrap_or_default()
+            }
         }
     }
 
@@ -228,13 +234,17 @@ impl Resource {
 
     /// Whether it is answered to whoever asks.
     pub(crate) fn is_public(self) -> bool {
-        matches!(self, Self::Live | Self::Ready | Self::OpenApi | Self::ErrorPage)
+        matches!(
+            self,
+            Self::Live | Self::Ready | Self::OpenApi | Self::ErrorPage
+        )
     }
 }
 
 /// Finds what `method` and `path` ask for, or the problem to answer with.
 pub(crate) fn resolve(method: &http::Method, path: &str) -> Result<Target, Problem> {
-    let segments: SmallVec<[&str; 10]> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
+    let segments: SmallVec<[&str; 10]> =
+        path.strip_prefix('/').unwrap_or(path).split('/').collect();
     let unknown = || {
         Problem::new(
             Code::UnknownPath,
@@ -245,7 +255,9 @@ pub(crate) fn resolve(method: &http::Method, path: &str) -> Result<Target, Probl
         ["api", "v1", "status"] => (Scope::All, found(Resource::Status)),
         ["api", "v1", "snapshot"] => (Scope::All, found(Resource::Snapshot)),
         ["api", "v1", "namespaces", "-", rest @ ..] => (Scope::All, below(rest)),
-        ["api", "v1", "namespaces", namespace, rest @ ..] => (Scope::One(self::namespace(namespace)?), below(rest)),
+        ["api", "v1", "namespaces", namespace, rest @ ..] => {
+            (Scope::One(self::namespace(namespace)?), below(rest))
+        }
         ["api", "v1", rest @ ..] => (Scope::One(Namespace::default()), below(rest)),
         ["api", "openapi.json"] => (Scope::All, found(Resource::OpenApi)),
         ["healthz"] => (Scope::All, found(Resource::Live)),
@@ -254,13 +266,26 @@ pub(crate) fn resolve(method: &http::Method, path: &str) -> Result<Target, Probl
         ["docs", "errors", code] => (Scope::All, named(Resource::ErrorPage, code)),
         _ => return Err(unknown()),
     };
-    let Found { resource, name, part } = found.ok_or_else(unknown)?;
+    let Found {
+        resource,
+        name,
+        part,
+    } = found.ok_or_else(unknown)?;
     let allowed = resource.methods();
     let Some(method) = Method::of(method).filter(|method| allowed.contains(method)) else {
         let words: Vec<&str> = allowed.iter().map(|method| method.word()).collect();
-        return Err(Problem::new(Code::MethodNotAllowed, format!("{path:?} takes {}", words.join(", "))));
+        return Err(Problem::new(
+            Code::MethodNotAllowed,
+            format!("{path:?} takes {}", words.join(", ")),
+        ));
     };
-    Ok(Target { resource, method, scope, name: decode(&name)?.into_owned(), part: decode(part)?.into_owned() })
+    Ok(Target {
+        resource,
+        method,
+        scope,
+        name: decode(&name)?.into_owned(),
+        part: decode(part)?.into_owned(),
+    })
 }
 
 /// A resource with the names in its path, still percent-encoded.
@@ -270,19 +295,34 @@ struct Found<'a> {
     part: &'a str,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the arms of the matches read alike")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the arms of the matches read alike"
+)]
 fn found<'a>(resource: Resource) -> Option<Found<'a>> {
-    Some(Found { resource, name: Cow::Borrowed(""), part: "" })
+    Some(Found {
+        resource,
+        name: Cow::Borrowed(""),
+        part: "",
+    })
 }
 
 fn named<'a>(resource: Resource, name: &'a str) -> Option<Found<'a>> {
-    (!name.is_empty()).then_some(Found { resource, name: Cow::Borrowed(name), part: "" })
+    (!name.is_empty()).then_some(Found {
+        resource,
+        name: Cow::Borrowed(name),
+        part: "",
+    })
 }
 
 /// Joins a service and what stands under it into a key's name; a name itself never holds a slash.
 fn under<'a>(resource: Resource, service: &str, name: &str) -> Option<Found<'a>> {
     let both = !service.is_empty() && !name.is_empty();
-    both.then(|| Found { resource, name: Cow::Owned(format!("{service}/{name}")), part: "" })
+    both.then(|| Found {
+        resource,
+        name: Cow::Owned(format!("{service}/{name}")),
+        part: "",
+    })
 }
 
 /// The paths below a namespace.
@@ -295,10 +335,15 @@ fn below<'a>(rest: &[&'a str]) -> Option<Found<'a>> {
         ["services", service, "instances", id, "maintenance"] => under(R::Maintenance, service, id),
         ["services", service, "instances", id, "timeline"] => under(R::Timeline, service, id),
         ["services", service, "instances", id, "checks", check] if !check.is_empty() => {
-            under(R::Check, service, id).map(|found| Found { part: check, ..found })
+            under(R::Check, service, id).map(|found| Found {
+                part: check,
+                ..found
+            })
         }
         ["services", service, "versions"] => named(R::Versions, service),
-        ["services", service, "versions", version] => under(R::Document(Kind::ServiceVersion), service, version),
+        ["services", service, "versions", version] => {
+            under(R::Document(Kind::ServiceVersion), service, version)
+        }
         ["locks", name, "acquire"] => named(R::LockAcquire, name),
         ["locks", name, "renew"] => named(R::LockRenew, name),
         ["locks", name, "release"] => named(R::LockRelease, name),
@@ -318,12 +363,20 @@ fn below<'a>(rest: &[&'a str]) -> Option<Found<'a>> {
 }
 
 fn kind(plural: &str) -> Option<Kind> {
-    Kind::ALL.iter().copied().find(|kind| kind.plural() == plural)
+    Kind::ALL
+        .iter()
+        .copied()
+        .find(|kind| kind.plural() == plural)
 }
 
 fn namespace(segment: &str) -> Result<Namespace, Problem> {
     let name = decode(segment)?;
-    Namespace::new(&name).map_err(|error| Problem::new(Code::BadRequest, format!("the namespace in the path: {error}")))
+    Namespace::new(&name).map_err(|error| {
+        Problem::new(
+            Code::BadRequest,
+            format!("the namespace in the path: {error}"),
+        )
+    })
 }
 
 /// Percent-decodes names of a path. An encoded slash is refused: it would forge a key of another document.
@@ -332,9 +385,15 @@ fn decode(text: &str) -> Result<Cow<'_, str>, Problem> {
         return Ok(Cow::Borrowed(text));
     }
     let bad = |why| Problem::new(Code::BadRequest, format!("{text:?} in the path {why}"));
-    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| bad("is not UTF-8 once decoded"))?;
+    let decoded = percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| bad("is not UTF-8 once decoded"))?;
     let slashes = |text: &str| text.bytes().filter(|byte| *byte == b'/').count();
-    if slashes(&decoded) == slashes(text) { Ok(decoded) } else { Err(bad("has an encoded slash, which no name may have")) }
+    if slashes(&decoded) == slashes(text) {
+        Ok(decoded)
+    } else {
+        Err(bad("has an encoded slash, which no name may have"))
+    }
 }
 
 #[cfg(test)]
@@ -345,7 +404,10 @@ mod tests {
         let shown = match resolve(&method, path) {
             Ok(target) => {
                 let scope = target.scope.one().map_or("-", Namespace::as_str);
-                format!("{:?} {scope} {:?} {:?}", target.resource, target.name, target.part)
+                format!(
+                    "{:?} {scope} {:?} {:?}",
+                    target.resource, target.name, target.part
+                )
             }
             Err(problem) => format!("{} {}", problem.status, problem.code),
         };
@@ -355,15 +417,51 @@ mod tests {
     #[test]
     fn short_and_canonical_paths_name_the_same() {
         let get = || http::Method::GET;
-        check(get(), "/api/v1/services", "Collection(Service) default \"\" \"\"");
-        check(get(), "/api/v1/namespaces/default/services", "Collection(Service) default \"\" \"\"");
-        check(get(), "/api/v1/namespaces/shop/services", "Collection(Service) shop \"\" \"\"");
-        check(get(), "/api/v1/namespaces/-/services", "Collection(Service) - \"\" \"\"");
-        check(get(), "/api/v1/services/a/instances", "Instances default \"a\" \"\"");
-        check(get(), "/api/v1/services/a/instances/i%3A1", "Document(Instance) default \"a/i:1\" \"\"");
-        check(http::Method::HEAD, "/api/v1/httproutes/r", "Document(HttpRoute) default \"r\" \"\"");
-        check(http::Method::PUT, "/api/v1/services/a/instances/i/checks/db%2Bx", "Check default \"a/i\" \"db+x\"");
-        check(http::Method::POST, "/api/v1/locks/l/acquire", "LockAcquire default \"l\" \"\"");
+        check(
+            get(),
+            "/api/v1/services",
+            "Collection(Service) default \"\" \"\"",
+        );
+        check(
+            get(),
+            "/api/v1/namespaces/default/services",
+            "Collection(Service) default \"\" \"\"",
+        );
+        check(
+            get(),
+            "/api/v1/namespaces/shop/services",
+            "Collection(Service) shop \"\" \"\"",
+        );
+        check(
+            get(),
+            "/api/v1/namespaces/-/services",
+            "Collection(Service) - \"\" \"\"",
+        );
+        check(
+            get(),
+            "/api/v1/services/a/instances",
+            "Instances default \"a\" \"\"",
+        );
+        check(
+            get(),
+            "/api/v1/services/a/instances/i%3A1",
+            "Document(Instance) default \"a/i:1\" \"\"",
+        );
+        check(
+            http::Method::HEAD,
+            "/api/v1/httproutes/r",
+            "Document(HttpRoute) default \"r\" \"\"",
+        );
+        check(
+            http::Method::PUT,
+            "/api/v1/services/a/instances/i/checks/db%2Bx",
+            "Check default \"a/i\" \"db+x\"",
+        );
+        check(
+            http::Method::POST,
+            "/api/v1/locks/l/acquire",
+            "LockAcquire default \"l\" \"\"",
+        );
         check(get(), "/healthz", "Live - \"\" \"\"");
     }
 
@@ -377,11 +475,26 @@ mod tests {
     #[test]
     fn what_is_not_served_says_so() {
         let get = || http::Method::GET;
-        for path in ["/", "/api/v1", "/api/v1/teapots", "/api/v1/instances/a", "/api/v1/services//instances", "/x/y"] {
+        for path in [
+            "/",
+            "/api/v1",
+            "/api/v1/teapots",
+            "/api/v1/instances/a",
+            "/api/v1/services//instances",
+            "/x/y",
+        ] {
             check(get(), path, "404 unknown-path");
         }
-        check(http::Method::DELETE, "/api/v1/services", "405 method-not-allowed");
-        check(http::Method::PATCH, "/api/v1/services/a", "405 method-not-allowed");
+        check(
+            http::Method::DELETE,
+            "/api/v1/services",
+            "405 method-not-allowed",
+        );
+        check(
+            http::Method::PATCH,
+            "/api/v1/services/a",
+            "405 method-not-allowed",
+        );
         check(get(), "/api/v1/namespaces/A_B/services", "400 bad-request");
         check(get(), "/api/v1/services/a%2Fb", "400 bad-request");
         check(get(), "/api/v1/services/%ff", "400 bad-request");

@@ -38,7 +38,8 @@ impl Handle for Api {
         if what == Some((Resource::Instances, Method::Get))
             && let Some(namespace) = target.scope.one()
             && let Some(uri) = parts.uri.path_and_query()
-            && let Some(kept) = discovery::kept(self, &caller, namespace, &target.name, uri.as_str())
+            && let Some(kept) =
+                discovery::kept(self, &caller, namespace, &target.name, uri.as_str())
         {
             return Handling::Done(entered.leave(self, what, &parts, Ok(kept)));
         }
@@ -48,7 +49,14 @@ impl Handle for Api {
                 Err(problem) => Err(problem),
                 Ok(query) => {
                     let (headers, uri) = (parts.headers.clone(), parts.uri.clone());
-                    let call = Call { target, caller, query, headers, uri, body: Some(body) };
+                    let call = Call {
+                        target,
+                        caller,
+                        query,
+                        headers,
+                        uri,
+                        body: Some(body),
+                    };
                     run(&api, call).await
                 }
             };
@@ -58,7 +66,8 @@ impl Handle for Api {
 }
 
 async fn run(api: &Arc<Api>, call: Call) -> Result<Answer, Problem> {
-    call.query.only(params::accepted(call.target.resource, call.target.method))?;
+    call.query
+        .only(params::accepted(call.target.resource, call.target.method))?;
     dispatch::dispatch(api, call).await
 }
 
@@ -86,7 +95,11 @@ struct Entered {
 impl Entered {
     fn new(api: &Api, parts: &Parts) -> Self {
         let (id, header) = request_id(&parts.headers);
-        Self { id, header, since: api.options.access_log.then(clock::now) }
+        Self {
+            id,
+            header,
+            since: api.options.access_log.then(clock::now),
+        }
     }
 
     fn caller(&self, principal: &Principal) -> Caller {
@@ -134,10 +147,14 @@ fn refused(problem: Problem, id: &str) -> Answer {
     let mut answer = answer::problem(&problem.with_request_id(id));
     match status {
         StatusCode::UNAUTHORIZED => {
-            answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            answer
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            answer
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         _ => {}
     }

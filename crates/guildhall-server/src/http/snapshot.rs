@@ -25,14 +25,18 @@ use crate::platform::{Plane, PlaneError};
 const MOST: u64 = 64 << 30;
 
 fn admin(call: &Call) -> Result<(), Problem> {
-    authorize(&call.caller, Verb::Admin, None, None, None).map_err(|denied| problem::of(denied.into()))
+    authorize(&call.caller, Verb::Admin, None, None, None)
+        .map_err(|denied| problem::of(denied.into()))
 }
 
 /// `GET /api/v1/snapshot`
 pub(crate) async fn save(api: &Api, call: &Call) -> Result<Answer, Problem> {
     admin(call)?;
     let plane = api.plane()?;
-    let snapshot = plane.save().await.map_err(|error| Problem::new(Code::NotReady, error.to_string()))?;
+    let snapshot = plane
+        .save()
+        .await
+        .map_err(|error| Problem::new(Code::NotReady, error.to_string()))?;
     let index = snapshot.index();
     let chunks = stream::unfold(Some(snapshot), |snapshot: Option<Snapshot>| async {
         let mut snapshot = snapshot?;
@@ -46,7 +50,10 @@ pub(crate) async fn save(api: &Api, call: &Call) -> Result<Answer, Problem> {
         }
     });
     let mut answer = http::Response::new(AnswerBody::stream(Box::pin(chunks)));
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    answer.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
     answer::set_index(&mut answer, index);
     Ok(answer)
 }
@@ -55,7 +62,12 @@ pub(crate) async fn save(api: &Api, call: &Call) -> Result<Answer, Problem> {
 pub(crate) async fn restore(api: &Api, mut call: Call) -> Result<Answer, Problem> {
     admin(&call)?;
     let plane = api.plane()?.clone();
-    let Some(body) = call.body.take() else { return Err(Problem::new(Code::BadRequest, "send a snapshot as the body")) };
+    let Some(body) = call.body.take() else {
+        return Err(Problem::new(
+            Code::BadRequest,
+            "send a snapshot as the body",
+        ));
+    };
     tracing::info!(principal = %call.caller.principal, request = %call.caller.request_id, "a snapshot is being restored");
     // The exchange of stores must not stop half-way because a client went away.
     let restored = tokio::spawn(async move {
@@ -67,7 +79,12 @@ pub(crate) async fn restore(api: &Api, mut call: Call) -> Result<Answer, Problem
         let _ = tokio::fs::remove_file(&path).await;
         restored
     });
-    let restored = restored.await.map_err(|_| Problem::new(Code::Internal, "the restore was given up; see the server's log"))??;
+    let restored = restored.await.map_err(|_| {
+        Problem::new(
+            Code::Internal,
+            "the restore was given up; see the server's log",
+        )
+    })??;
     tracing::warn!(index = %restored.index, entries = restored.entries, "a snapshot has replaced everything");
     let mut answer = answer::json(&serde_json::json!({"index": restored.index}))?;
     answer::set_index(&mut answer, restored.index);
@@ -78,16 +95,26 @@ pub(crate) async fn restore(api: &Api, mut call: Call) -> Result<Answer, Problem
 async fn receive(mut body: Incoming, plane: &Plane) -> Result<(), Problem> {
     let failed = |error: io::Error| {
         tracing::error!(%error, "a snapshot could not be received");
-        Problem::new(Code::Internal, format!("the snapshot could not be kept: {error}; check the server's disk"))
+        Problem::new(
+            Code::Internal,
+            format!("the snapshot could not be kept: {error}; check the server's disk"),
+        )
     };
-    let mut file = tokio::fs::File::create(plane.upload()).await.map_err(failed)?;
+    let mut file = tokio::fs::File::create(plane.upload())
+        .await
+        .map_err(failed)?;
     let mut bytes = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Problem::new(Code::BadRequest, format!("the snapshot broke off: {error}")))?;
+        let frame = frame.map_err(|error| {
+            Problem::new(Code::BadRequest, format!("the snapshot broke off: {error}"))
+        })?;
         let chunk = frame.into_data().unwrap_or_else(|_| Bytes::new());
         bytes += chunk.len() as u64;
         if bytes > MOST {
-            return Err(Problem::new(Code::BodyTooLarge, format!("a snapshot has at most {MOST} bytes")));
+            return Err(Problem::new(
+                Code::BodyTooLarge,
+                format!("a snapshot has at most {MOST} bytes"),
+            ));
         }
         file.write_all(&chunk).await.map_err(failed)?;
     }
@@ -96,7 +123,9 @@ async fn receive(mut body: Incoming, plane: &Plane) -> Result<(), Problem> {
 
 fn refused(error: PlaneError) -> Problem {
     match &error {
-        PlaneError::Open(OpenError::Dump(_)) => Problem::new(Code::BadRequest, format!("this is no snapshot: {error}")),
+        PlaneError::Open(OpenError::Dump(_)) => {
+            Problem::new(Code::BadRequest, format!("this is no snapshot: {error}"))
+        }
         _ => {
             tracing::error!(%error, "a snapshot could not be restored");
             Problem::new(Code::Internal, error.to_string())

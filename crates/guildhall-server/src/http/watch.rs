@@ -10,7 +10,9 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::Stream;
-use guildhall_api::wire::{Code, DeletedDocument, EventKind, Problem, Resync, header as names, sse};
+use guildhall_api::wire::{
+    Code, DeletedDocument, EventKind, Problem, Resync, header as names, sse,
+};
 use guildhall_control::{
     Control,
     watch::{Event, EventKind as Told, Kinds, Scope, Subscription},
@@ -36,19 +38,31 @@ const PIECE: usize = 16 * 1024;
 /// `GET …/watch`
 pub(crate) async fn many(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let control = api.control()?;
-    reading::settle(&control, call).await?;
+    reading::settle(api, &control, call).await?;
     let mut kinds = Vec::new();
     for words in call.query.all(params::KINDS) {
         for word in words.split(',').filter(|word| !word.is_empty()) {
             kinds.push(Kind::parse(word).ok_or_else(|| unknown_kind(word))?);
         }
     }
-    let kinds = if kinds.is_empty() { Kinds::ALL } else { Kinds::of(&kinds) };
+    let kinds = if kinds.is_empty() {
+        Kinds::ALL
+    } else {
+        Kinds::of(&kinds)
+    };
     let mut scope = Scope::kinds(kinds);
     scope.namespace = call.target.scope.one().cloned();
     scope.service = call.query.get(params::SERVICE).map(Into::into);
     scope.selector = call.query.parsed(params::SELECTOR)?.unwrap_or_default();
-    open(api, &control, call, scope, resume(call, params::FROM)?, None).await
+    open(
+        api,
+        &control,
+        call,
+        scope,
+        resume(call, params::FROM)?,
+        None,
+    )
+    .await
 }
 
 fn unknown_kind(word: &str) -> Problem {
@@ -57,12 +71,18 @@ fn unknown_kind(word: &str) -> Problem {
         Some(near) => format!("did you mean {near:?}?"),
         None => format!("known are: {}", plurals().collect::<Vec<_>>().join(", ")),
     };
-    Problem::new(Code::BadRequest, format!("query parameter kinds: unknown kind {word:?}; {hint}"))
+    Problem::new(
+        Code::BadRequest,
+        format!("query parameter kinds: unknown kind {word:?}; {hint}"),
+    )
 }
 
 /// Where the stream is to be taken up: `Last-Event-ID`, which browsers send by themselves, or the parameter.
 pub(crate) fn resume(call: &Call, parameter: &str) -> Result<Option<Index>, Problem> {
-    let last = call.headers.get(names::LAST_EVENT_ID).and_then(|value| value.to_str().ok());
+    let last = call
+        .headers
+        .get(names::LAST_EVENT_ID)
+        .and_then(|value| value.to_str().ok());
     match last.filter(|last| !last.is_empty()) {
         None => call.query.index(parameter),
         Some(last) => last
@@ -81,13 +101,30 @@ pub(crate) async fn open(
     from: Option<Index>,
     filter: Option<Filter>,
 ) -> Result<Answer, Problem> {
-    let subscription = control.watch(&call.caller, scope, from).await.map_err(problem::of)?;
-    let filter = filter.map(|query| Box::new(Narrow { query, present: HashSet::new(), resumed: from.is_some() }));
+    let subscription = control
+        .watch(&call.caller, scope, from)
+        .await
+        .map_err(problem::of)?;
+    let filter = filter.map(|query| {
+        Box::new(Narrow {
+            query,
+            present: HashSet::new(),
+            resumed: from.is_some(),
+        })
+    });
     let keepalive = api.options.keepalive;
-    let events = Events { subscription, filter, keepalive, timer: Box::pin(tokio::time::sleep(keepalive)) };
+    let events = Events {
+        subscription,
+        filter,
+        keepalive,
+        timer: Box::pin(tokio::time::sleep(keepalive)),
+    };
     let mut answer = http::Response::new(AnswerBody::stream(Box::pin(events)));
     let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(sse::EVENT_STREAM));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(sse::EVENT_STREAM),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer::set_index(&mut answer, control.state().index);
     Ok(answer)
@@ -130,7 +167,11 @@ impl Stream for Events {
             let _ = self.timer.as_mut().poll(cx);
             return Poll::Ready(Some(Ok(piece.into())));
         }
-        if ended { Poll::Ready(None) } else { Poll::Pending }
+        if ended {
+            Poll::Ready(None)
+        } else {
+            Poll::Pending
+        }
     }
 }
 
@@ -158,7 +199,9 @@ impl Events {
         let data = match kind {
             EventKind::Added | EventKind::Modified => event.data(),
             EventKind::Deleted => match event.document() {
-                Some(document) => serde_json::to_vec(&DeletedDocument::from(document)).map(Bytes::from),
+                Some(document) => {
+                    serde_json::to_vec(&DeletedDocument::from(document)).map(Bytes::from)
+                }
                 None => return,
             },
             EventKind::Bookmark => Ok(Bytes::from_static(b"{}")),
@@ -189,13 +232,26 @@ impl Narrow {
             self.present.clear();
             self.resumed = false;
         }
-        let Some(Document::Instance(instance)) = document else { return Some(kind) };
-        let used = || instance.status.as_ref().is_some_and(|status| status.health.is_used());
-        let selected = kind != EventKind::Deleted && self.query.matches(&instance.spec) && (!self.query.healthy || used());
+        let Some(Document::Instance(instance)) = document else {
+            return Some(kind);
+        };
+        let used = || {
+            instance
+                .status
+                .as_ref()
+                .is_some_and(|status| status.health.is_used())
+        };
+        let selected = kind != EventKind::Deleted
+            && self.query.matches(&instance.spec)
+            && (!self.query.healthy || used());
         let name = &instance.metadata.name;
         if selected {
             let new = self.present.insert(name.clone());
-            return Some(if new { EventKind::Added } else { EventKind::Modified });
+            return Some(if new {
+                EventKind::Added
+            } else {
+                EventKind::Modified
+            });
         }
         let known = self.present.remove(name);
         (known || self.resumed).then_some(EventKind::Deleted)

@@ -16,7 +16,7 @@ use super::{Addresses, Plane, Platform, StartError, addresses, reload, running::
 use crate::{
     auth::{Guard, TokenFile, Tokens},
     http::{Api, ApiOptions},
-    node::{Node, Stage},
+    node::{self, Node, Probe, Stage},
     serve::{Listener, ServeOptions},
     settings::{Loaded, Role, Settings, SettingsError, validate},
     tls::Certificate,
@@ -85,13 +85,18 @@ impl PlatformBuilder {
     /// Starts everything; once this returns, the platform takes calls.
     pub async fn start(self) -> Result<Platform, StartError> {
         let settings = self.settings;
-        let findings = validate(&Loaded { settings: settings.clone(), ..Loaded::default() });
+        let findings = validate(&Loaded {
+            settings: settings.clone(),
+            ..Loaded::default()
+        });
         if !findings.is_empty() {
             return Err(SettingsError::Wrong(findings).into());
         }
         let directory = settings.server.data_dir.clone();
-        std::fs::create_dir_all(&directory)
-            .map_err(|cause| StartError::Directory { path: directory.clone(), cause })?;
+        std::fs::create_dir_all(&directory).map_err(|cause| StartError::Directory {
+            path: directory.clone(),
+            cause,
+        })?;
 
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -101,7 +106,11 @@ impl PlatformBuilder {
             (Some(chain), Some(key)) => {
                 let certificate = Certificate::load(chain, key)?;
                 let config = certificate.server_config()?;
-                tasks.spawn(reload::certificate(certificate, settings.api.tls_reload.get(), stopping.clone()));
+                tasks.spawn(reload::certificate(
+                    certificate,
+                    settings.api.tls_reload.get(),
+                    stopping.clone(),
+                ));
                 Some(config)
             }
             _ => None,
@@ -112,16 +121,26 @@ impl PlatformBuilder {
             address: settings.api.listen,
             cause,
         })?;
-        let mut addresses = Addresses { api: Some(listener.address()), gateway: None };
+        let mut addresses = Addresses {
+            api: Some(listener.address()),
+            gateway: None,
+        };
 
         let plane = match settings.has(Role::Control) {
-            true => Some(Plane::start(directory.clone(), store_options(&settings), control_options(&settings)?).await?),
+            true => Some(
+                Plane::start(
+                    directory.clone(),
+                    store_options(&settings),
+                    control_options(&settings)?,
+                )
+                .await?,
+            ),
             false => None,
         };
         if plane.is_some() {
             node.add(control_probe(addresses, plane.clone()));
         }
-        let gateway = match false {
+        let gateway = match settings.has(Role::Gateway) {
             true => match traffic::start(&settings, plane.as_ref()).await {
                 Ok(gateway) => Some(gateway),
                 Err(error) => {
@@ -138,7 +157,13 @@ impl PlatformBuilder {
             node.add(gateway.probe());
         }
 
-        let api = Arc::new(Api::new(plane.clone(), node.clone(), guard, api_options(&settings)));
+        let api = Arc::new(Api::new(
+            plane.clone(),
+            gateway.clone(),
+            node.clone(),
+            guard,
+            api_options(&settings),
+        ));
         let serve = ServeOptions {
             max_connections: settings.api.max_connections,
             header_timeout: settings.api.header_timeout.get(),
@@ -148,11 +173,22 @@ impl PlatformBuilder {
         let connections = api.connections.clone();
         let serving = tokio::spawn(listener.serve(api.clone(), serve, connections, stopping));
         node.enter(Stage::Ready);
-        addresses.write(&directory).map_err(|cause| StartError::Directory {
-            path: directory.join(addresses::FILE),
-            cause,
-        })?;
-        Ok(Platform::new(Parts { settings, addresses, api, plane, gateway, stop, serving, tasks }))
+        addresses
+            .write(&directory)
+            .map_err(|cause| StartError::Directory {
+                path: directory.join(addresses::FILE),
+                cause,
+            })?;
+        Ok(Platform::new(Parts {
+            settings,
+            addresses,
+            api,
+            plane,
+            gateway,
+            stop,
+            serving,
+            tasks,
+        }))
     }
 }
 
@@ -168,7 +204,12 @@ fn guard(
     let mut file = TokenFile::new(path);
     let tokens: Tokens = file.read_if_changed().transpose()?.unwrap_or_default();
     let guard = Arc::new(Guard::new(Some(tokens), false));
-    tasks.spawn(reload::tokens(file, guard.clone(), settings.auth.reload.get(), stopping.clone()));
+    tasks.spawn(reload::tokens(
+        file,
+        guard.clone(),
+        settings.auth.reload.get(),
+        stopping.clone(),
+    ));
     Ok(guard)
 }
 
@@ -176,6 +217,7 @@ fn api_options(settings: &Settings) -> ApiOptions {
     ApiOptions {
         max_body: settings.api.max_body.0,
         max_wait: settings.api.max_wait.get(),
+        index_wait: settings.api.index_wait.get(),
         keepalive: settings.api.watch_keepalive.get(),
         answer_cache: settings.api.answer_cache.0,
         access_log: settings.log.access,
@@ -206,7 +248,10 @@ fn control_options(settings: &Settings) -> Result<Options, StartError> {
             keep: settings.audit.keep,
             ..FileSinkOptions::new(path.clone())
         };
-        let file = FileSink::open(options).map_err(|error| StartError::Directory { path, cause: error.source })?;
+        let file = FileSink::open(options).map_err(|error| StartError::Directory {
+            path,
+            cause: error.source,
+        })?;
         sink = Some(Arc::new(file) as Arc<dyn AuditSink>);
     }
     Ok(Options {
@@ -225,20 +270,27 @@ fn control_options(settings: &Settings) -> Result<Options, StartError> {
     })
 }
 
-fn control_probe(addresses: Addresses, plane: Option<Arc<Plane>>) -> crate::node::Probe {
+fn control_probe(addresses: Addresses, plane: Option<Arc<Plane>>) -> Probe {
     Arc::new(move || {
         let control = plane.as_ref().and_then(|plane| plane.control());
-        let read_only = control.as_ref().and_then(|control| control.status().store.read_only);
+        let read_only = control
+            .as_ref()
+            .and_then(|control| control.status().store.read_only);
         let detail = match (&control, read_only) {
             (None, _) => "starting or stopping".to_owned(),
             (_, Some(why)) => why.to_string(),
             _ => String::new(),
         };
-        RoleStatus {
+        let status = RoleStatus {
             name: Role::Control.word().to_owned(),
             healthy: detail.is_empty(),
             detail,
             addresses: addresses.api.iter().map(ToString::to_string).collect(),
+        };
+        // A store that takes no writes is still read.
+        node::Role {
+            serves: control.is_some(),
+            status,
         }
     })
 }

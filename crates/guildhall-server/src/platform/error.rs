@@ -12,7 +12,9 @@ pub enum StartError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The data directory cannot be used.
-    #[error("cannot use the data directory {path}: {cause}; choose another with --data-dir, or correct its permissions")]
+    #[error(
+        "cannot use the data directory {path}: {cause}; choose another with --data-dir, or correct its permissions"
+    )]
     Directory {
         /// The directory.
         path: PathBuf,
@@ -20,7 +22,9 @@ pub enum StartError {
         cause: io::Error,
     },
     /// An address is taken, or not this machine's.
-    #[error("cannot listen on {address} ({setting}): {cause}; end what listens there, or choose another address, port 0 for any")]
+    #[error(
+        "cannot listen on {address} ({setting}): {cause}; end what listens there, or choose another address, port 0 for any"
+    )]
     Listen {
         /// The setting that gives the address.
         setting: &'static str,
@@ -44,4 +48,18 @@ pub enum StartError {
     /// The client of the control nodes cannot be made.
     #[error("server.control cannot be used: {0}")]
     Client(#[from] guildhall_api::client::OptionsError),
+    /// A thread that worked on the start ended.
+    #[error("the start of {0} was given up; this is a defect, please report it")]
+    GivenUp(&'static str),
+    /// The gateway did not start.
+    #[error("the gateway did not start: {}", chain(.0))]
+    Gateway(#[from] guildhall_gateway::StartError),
+}
+
+/// An error with its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", chain(cause)),
+        None => error.to_string(),
+    }
 }

@@ -19,3 +19,4 @@ pub use builder::PlatformBuilder;
 pub use error::StartError;
 pub(crate) use plane::{Plane, PlaneError};
 pub use running::Platform;
+pub(crate) use traffic::Traffic;

@@ -106,22 +106,31 @@ impl Plane {
 
     async fn open(&self) -> Result<(), PlaneError> {
         let (path, options) = (self.path(STORE), self.store_options.clone());
-        let store = Arc::new(tokio::task::spawn_blocking(move || Embedded::open(path, options)).await??);
+        let store =
+            Arc::new(tokio::task::spawn_blocking(move || Embedded::open(path, options)).await??);
         let control = Control::start(store.clone(), self.options.clone()).await?;
-        self.running.store(Some(Arc::new(Running { control, store })));
+        self.running
+            .store(Some(Arc::new(Running { control, store })));
         self.exchanges.send_modify(|count| *count += 1);
         Ok(())
     }
 
     /// The control plane, while there is one.
     pub(crate) fn control(&self) -> Option<Control> {
-        self.running.load().as_ref().map(|running| running.control.clone())
+        self.running
+            .load()
+            .as_ref()
+            .map(|running| running.control.clone())
     }
 
     /// A snapshot of the store.
     pub(crate) async fn save(&self) -> Result<Snapshot, SnapshotError> {
         let running = self.running.load_full();
-        let Some(running) = running else { return Err(SnapshotError::Unavailable(guildhall_store::Unavailable::Stopped)) };
+        let Some(running) = running else {
+            return Err(SnapshotError::Unavailable(
+                guildhall_store::Unavailable::Stopped,
+            ));
+        };
         running.store.snapshot().await
     }
 
@@ -137,7 +146,11 @@ impl Plane {
         let restored = tokio::task::spawn_blocking(move || {
             remove(&incoming)?;
             let snapshot = File::open(&file).map_err(|cause| failed("open", &file, cause))?;
-            Ok::<_, PlaneError>(Embedded::restore(incoming, &options, BufReader::new(snapshot))?)
+            Ok::<_, PlaneError>(Embedded::restore(
+                incoming,
+                &options,
+                BufReader::new(snapshot),
+            )?)
         })
         .await??;
         self.close().await;
@@ -148,7 +161,8 @@ impl Plane {
     }
 
     fn exchange(&self) -> Result<(), PlaneError> {
-        let (store, incoming, replaced) = (self.path(STORE), self.path(INCOMING), self.path(REPLACED));
+        let (store, incoming, replaced) =
+            (self.path(STORE), self.path(INCOMING), self.path(REPLACED));
         remove(&replaced)?;
         rename(&store, &replaced)?;
         rename(&incoming, &store).inspect_err(|_| drop(rename(&replaced, &store)))
@@ -156,7 +170,9 @@ impl Plane {
 
     /// Lets the control plane finish and closes the store.
     async fn close(&self) {
-        let Some(running) = self.running.swap(None) else { return };
+        let Some(running) = self.running.swap(None) else {
+            return;
+        };
         running.control.stop().await;
         // Closing joins the store's threads, which waits for the disk.
         let _ = tokio::task::spawn_blocking(move || drop(running)).await;
@@ -178,19 +194,29 @@ impl Plane {
 
     /// All documents and their changes, across restores.
     pub(crate) fn source(self: &Arc<Self>) -> PlaneSource {
-        PlaneSource { exchanges: self.exchanges.subscribe(), plane: self.clone(), current: None }
+        PlaneSource {
+            exchanges: self.exchanges.subscribe(),
+            plane: self.clone(),
+            current: None,
+        }
     }
 }
 
 fn failed(action: &'static str, path: &Path, cause: io::Error) -> PlaneError {
-    PlaneError::Directory { action, path: path.to_owned(), cause }
+    PlaneError::Directory {
+        action,
+        path: path.to_owned(),
+        cause,
+    }
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), PlaneError> {
     std::fs::rename(from, to).map_err(|cause| failed("rename", from, cause))?;
     // The rename counts only once the directory that holds both is on disk.
     let parent = to.parent().unwrap_or(to);
-    File::open(parent).and_then(|parent| parent.sync_all()).map_err(|cause| failed("sync", parent, cause))
+    File::open(parent)
+        .and_then(|parent| parent.sync_all())
+        .map_err(|cause| failed("sync", parent, cause))
 }
 
 fn remove(path: &Path) -> Result<(), PlaneError> {

@@ -22,7 +22,12 @@ async fn every(interval: Duration, mut stop: watch::Receiver<bool>, mut look: im
 }
 
 /// Takes over the token file's changes. One that cannot be used leaves the tokens as they are.
-pub(super) async fn tokens(mut file: TokenFile, guard: Arc<Guard>, interval: Duration, stop: watch::Receiver<bool>) {
+pub(super) async fn tokens(
+    mut file: TokenFile,
+    guard: Arc<Guard>,
+    interval: Duration,
+    stop: watch::Receiver<bool>,
+) {
     every(interval, stop, || match file.read_if_changed() {
         None => {}
         Some(Ok(tokens)) => {
@@ -35,7 +40,11 @@ pub(super) async fn tokens(mut file: TokenFile, guard: Arc<Guard>, interval: Dur
 }
 
 /// Takes over the certificate's changes.
-pub(super) async fn certificate(certificate: Arc<Certificate>, interval: Duration, stop: watch::Receiver<bool>) {
+pub(super) async fn certificate(
+    certificate: Arc<Certificate>,
+    interval: Duration,
+    stop: watch::Receiver<bool>,
+) {
     every(interval, stop, || match certificate.reload() {
         None => {}
         Some(Ok(())) => tracing::info!("the API's certificate has changed"),

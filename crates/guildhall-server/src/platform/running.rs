@@ -70,7 +70,16 @@ impl Platform {
     /// Stops in order: not ready any more, traffic drained, calls under way finished, the store closed. Each step has a
     /// deadline (`server.shutdown_timeout`).
     pub async fn stop(self) {
-        let Parts { settings, addresses: _, api, plane, gateway, stop, serving, mut tasks } = self.parts;
+        let Parts {
+            settings,
+            addresses: _,
+            api,
+            plane,
+            gateway,
+            stop,
+            serving,
+            mut tasks,
+        } = self.parts;
         api.node.enter(Stage::Stopping);
         let deadline = settings.server.shutdown_timeout.get();
         if let Some(gateway) = gateway {

@@ -65,7 +65,10 @@ async fn run<H: Handle, T: AsyncRead + AsyncWrite + Unpin>(
     activity: Arc<Activity>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let service = Tracked { handler, activity: activity.clone() };
+    let service = Tracked {
+        handler,
+        activity: activity.clone(),
+    };
     let connection = http1::Builder::new()
         .max_buf_size(BUFFER)
         .pipeline_flush(true)
@@ -98,7 +101,10 @@ impl<H: Handle> Service<Request<Incoming>> for Tracked<H> {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let busy = Some(self.activity.busy());
-        Answering { handling: Some(self.handler.handle(request)), busy }
+        Answering {
+            handling: Some(self.handler.handle(request)),
+            busy,
+        }
     }
 }
 

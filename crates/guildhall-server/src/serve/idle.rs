@@ -41,7 +41,10 @@ pub(crate) struct Busy(Arc<Activity>);
 impl Idle {
     /// Sweeps until dropped; connections that stand idle longer than `limit` expire.
     pub(super) fn start(limit: Duration) -> Self {
-        let shared = Arc::new(Shared { tick: AtomicU32::new(0), connections: Mutex::default() });
+        let shared = Arc::new(Shared {
+            tick: AtomicU32::new(0),
+            connections: Mutex::default(),
+        });
         let most = u32::try_from(limit.as_secs()).unwrap_or(BUSY - 1).max(1);
         let swept = shared.clone();
         let sweeps = async move {
@@ -52,7 +55,10 @@ impl Idle {
                 swept.sweep(most);
             }
         };
-        Self { shared, sweeper: tokio::spawn(sweeps).abort_handle() }
+        Self {
+            shared,
+            sweeper: tokio::spawn(sweeps).abort_handle(),
+        }
     }
 
     /// Takes a new connection in; it is idle until its first request has arrived.
@@ -75,14 +81,18 @@ impl Drop for Idle {
 
 impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Activity>>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One sweep: forgets connections that are gone, tells those that stood idle for more than `most` sweeps.
     fn sweep(&self, most: u32) {
         let now = self.tick.fetch_add(1, Ordering::Relaxed) + 1;
         self.lock().retain(|connection| {
-            let Some(activity) = connection.upgrade() else { return false };
+            let Some(activity) = connection.upgrade() else {
+                return false;
+            };
             let since = activity.idle_since.load(Ordering::Relaxed);
             if since != BUSY && now.saturating_sub(since) > most {
                 activity.expired.notify_one();

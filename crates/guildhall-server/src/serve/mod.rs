@@ -87,7 +87,11 @@ pub(crate) struct Listener {
 impl Listener {
     /// Binds `address`; port 0 takes a free one.
     pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
         // A restarted node takes its port back while old connections linger; two nodes still cannot share one.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
@@ -149,15 +153,23 @@ impl Listener {
                 None => connections.spawn(connection::plain(stream, handler, activity, stop)),
                 Some(acceptor) => {
                     let acceptor = acceptor.clone();
-                    connections.spawn(connection::encrypted(acceptor, stream, handler, activity, stop))
+                    connections.spawn(connection::encrypted(
+                        acceptor, stream, handler, activity, stop,
+                    ))
                 }
             };
             statistics.open.store(connections.len(), Ordering::Relaxed);
         }
         drop(self.listener);
         let ended = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(options.shutdown_timeout, ended).await.is_err() {
-            tracing::warn!(connections = connections.len(), "requests still under way are ended");
+        if tokio::time::timeout(options.shutdown_timeout, ended)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                connections = connections.len(),
+                "requests still under way are ended"
+            );
             connections.shutdown().await;
         }
         statistics.open.store(0, Ordering::Relaxed);
@@ -168,7 +180,11 @@ impl Listener {
 fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = socket2::SockRef::from(stream);
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PEER_TIMEOUT).with_interval(PEER_TIMEOUT / 4))?;
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(PEER_TIMEOUT)
+            .with_interval(PEER_TIMEOUT / 4),
+    )?;
     socket.set_tcp_user_timeout(Some(PEER_TIMEOUT))
 }
 
@@ -180,7 +196,11 @@ mod tests {
     fn the_refusal_is_as_long_as_it_says() {
         let text = std::str::from_utf8(FULL).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.ends_with(&format!("content-length: {}", body.len())), "the body has {} bytes", body.len());
+        assert!(
+            head.ends_with(&format!("content-length: {}", body.len())),
+            "the body has {} bytes",
+            body.len()
+        );
         let problem: guildhall_api::wire::Problem = serde_json::from_str(body).unwrap();
         assert_eq!(problem.code, guildhall_api::wire::Code::TooManyRequests);
     }

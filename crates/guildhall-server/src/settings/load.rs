@@ -33,7 +33,10 @@ pub(crate) struct Layers {
 
 impl Layers {
     /// The layers of a running process: the file at `config`, its environment and `flags`.
-    pub(crate) fn of_process(config: Option<PathBuf>, flags: Vec<Flag>) -> Result<Self, SettingsError> {
+    pub(crate) fn of_process(
+        config: Option<PathBuf>,
+        flags: Vec<Flag>,
+    ) -> Result<Self, SettingsError> {
         let file = match config {
             None => None,
             Some(path) => match std::fs::read_to_string(&path) {
@@ -44,16 +47,21 @@ impl Layers {
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Ok(Self { file, environment, flags })
+        Ok(Self {
+            file,
+            environment,
+            flags,
+        })
     }
 
     /// Reads and validates them.
     pub(crate) fn load(&self) -> Result<Loaded, SettingsError> {
         let mut reading = Reading::default();
         if let Some((path, text)) = &self.file {
-            let table: toml::Table = text
-                .parse()
-                .map_err(|cause| SettingsError::NotToml { path: path.clone(), cause: Box::new(cause) })?;
+            let table: toml::Table = text.parse().map_err(|cause| SettingsError::NotToml {
+                path: path.clone(),
+                cause: Box::new(cause),
+            })?;
             reading.file(path, table);
         }
         for (name, value) in &self.environment {
@@ -61,16 +69,33 @@ impl Layers {
                 reading.variable(name, rest, value);
             }
         }
-        for Flag { flag, setting, text } in &self.flags {
+        for Flag {
+            flag,
+            setting,
+            text,
+        } in &self.flags
+        {
             let (section, key) = setting.split_once('.').unwrap_or((setting, ""));
-            reading.assign(section, key, &Given::Text(text.clone()), Source::Flag(flag.clone()));
+            reading.assign(
+                section,
+                key,
+                &Given::Text(text.clone()),
+                Source::Flag(flag.clone()),
+            );
         }
-        let Reading { loaded, mut findings } = reading;
+        let Reading {
+            loaded,
+            mut findings,
+        } = reading;
         // What does not parse keeps its default, so that judging it together with others would mislead.
         if findings.is_empty() {
             findings = validate::findings(&loaded);
         }
-        if findings.is_empty() { Ok(loaded) } else { Err(SettingsError::Wrong(findings)) }
+        if findings.is_empty() {
+            Ok(loaded)
+        } else {
+            Err(SettingsError::Wrong(findings))
+        }
     }
 }
 
@@ -85,7 +110,11 @@ impl Reading {
         let source = Source::File(path.to_owned());
         for (section, value) in table {
             match value {
-                toml::Value::Table(settings) if Settings::sections().iter().any(|(name, _)| *name == section) => {
+                toml::Value::Table(settings)
+                    if Settings::sections()
+                        .iter()
+                        .any(|(name, _)| *name == section) =>
+                {
                     for (key, value) in settings {
                         self.assign(&section, &key, &Given::Toml(value), source.clone());
                     }
@@ -98,7 +127,12 @@ impl Reading {
     fn variable(&mut self, name: &str, rest: &str, value: &str) {
         let lower = rest.to_lowercase();
         let (section, key) = lower.split_once("__").unwrap_or((&lower, ""));
-        self.assign(section, key, &Given::Text(value.to_owned()), Source::Environment(name.to_owned()));
+        self.assign(
+            section,
+            key,
+            &Given::Text(value.to_owned()),
+            Source::Environment(name.to_owned()),
+        );
     }
 
     fn assign(&mut self, section: &str, key: &str, given: &Given, source: Source) {
@@ -107,7 +141,11 @@ impl Reading {
             Some(Ok(())) => {
                 self.loaded.sources.insert(setting, source);
             }
-            Some(Err(detail)) => self.findings.push(Finding { setting, source, detail }),
+            Some(Err(detail)) => self.findings.push(Finding {
+                setting,
+                source,
+                detail,
+            }),
             None => self.unknown(setting.trim_end_matches('.'), source),
         }
     }
@@ -118,19 +156,36 @@ impl Reading {
         let paths: Vec<String> = fields.iter().map(super::Field::path).collect();
         let sections: Vec<&str> = Settings::sections().iter().map(|(name, _)| *name).collect();
         let section = setting.split('.').next().unwrap_or_default();
-        let in_section: Vec<&str> = fields.iter().filter(|f| f.section == section).map(|f| f.key).collect();
+        let in_section: Vec<&str> = fields
+            .iter()
+            .filter(|f| f.section == section)
+            .map(|f| f.key)
+            .collect();
         // A section's settings are the likeliest; then the same key under another section; then any path.
         let key = setting.split_once('.').map_or("", |(_, key)| key);
         let near = nearest(key, in_section.iter().copied())
             .map(|key| format!("{section}.{key}"))
-            .or_else(|| fields.iter().find(|f| f.key == key || f.key == setting).map(super::Field::path))
+            .or_else(|| {
+                fields
+                    .iter()
+                    .find(|f| f.key == key || f.key == setting)
+                    .map(super::Field::path)
+            })
             .or_else(|| nearest(setting, paths.iter().map(String::as_str)).map(str::to_owned))
-            .or_else(|| nearest(setting, sections.iter().copied()).map(|section| format!("[{section}]")));
+            .or_else(|| {
+                nearest(setting, sections.iter().copied()).map(|section| format!("[{section}]"))
+            });
         let detail = match near {
             Some(near) => format!("unknown setting; did you mean {near}?"),
-            None if !in_section.is_empty() => format!("unknown setting; [{section}] has {}", in_section.join(", ")),
+            None if !in_section.is_empty() => {
+                format!("unknown setting; [{section}] has {}", in_section.join(", "))
+            }
             None => format!("unknown setting; the sections are {}", sections.join(", ")),
         };
-        self.findings.push(Finding { setting: setting.to_owned(), source, detail });
+        self.findings.push(Finding {
+            setting: setting.to_owned(),
+            source,
+            detail,
+        });
     }
 }

@@ -20,7 +20,7 @@ pub(crate) use reference::{reference, show};
 pub use sections::{Api, Audit, Auth, Checks, Gateway, Log, Server, Store, Watch};
 pub(crate) use validate::findings as validate;
 use value::Given;
-pub use value::{LogFormat, Role, Secret, Size};
+pub use value::{AccessLog, LogFormat, Role, Secret, Size};
 
 /// Every setting of a node.
 #[derive(Clone, Debug, Default)]

@@ -47,11 +47,17 @@ pub(crate) fn show(loaded: &Loaded, changed: bool) -> String {
     for (section, _) in Settings::sections() {
         let mut lines = String::new();
         for field in fields.iter().filter(|field| field.section == section) {
-            let source = loaded.sources.get(&field.path()).unwrap_or(&Source::Default);
+            let source = loaded
+                .sources
+                .get(&field.path())
+                .unwrap_or(&Source::Default);
             if changed && *source == Source::Default {
                 continue;
             }
-            let value = loaded.settings.shown(section, field.key).unwrap_or_default();
+            let value = loaded
+                .settings
+                .shown(section, field.key)
+                .unwrap_or_default();
             let _ = writeln!(lines, "{} = {value}  # {source}", field.key);
         }
         if !lines.is_empty() {

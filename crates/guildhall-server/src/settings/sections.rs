@@ -6,10 +6,11 @@ use std::{
 };
 
 use guildhall_core::document::Period;
+use guildhall_gateway::Cidr;
 
 use super::{
     field::section,
-    value::{LogFormat, Role, Secret, Size},
+    value::{AccessLog, LogFormat, Role, Secret, Size},
 };
 
 section! {
@@ -51,6 +52,8 @@ section! {
         header_timeout: Period = Period::secs(75), "\"10s\"";
         /// The longest wait of a long poll; a client that asks for more gets this.
         max_wait: Period = Period::secs(300), "\"1m\"";
+        /// How long a read waits for the index it asks for (`minIndex`) before it gives up.
+        index_wait: Period = Period::secs(5), "\"1s\"";
         /// How often a silent watch sends a comment line, so that proxies keep it and dead clients are noticed.
         watch_keepalive: Period = Period::secs(15), "\"30s\"";
         /// The most memory for serialised discovery answers; unchanged ones are not serialised again. 0: none.
@@ -140,5 +143,27 @@ section! {
         listen: SocketAddr = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)), "\"127.0.0.1:8080\"", flag "--gateway-listen";
         /// Worker threads; 0 is one per core.
         workers: usize = 0, "4", flag "--gateway-workers";
+        /// Whether `/{service}/…` reaches the services of the namespace `default` where no route matches.
+        default_route: bool = false, "true";
+        /// How long a backend has from the end of a request to the head of its answer, where the route says nothing;
+        /// `0s` switches it off.
+        request_timeout: Period = Period::secs(15), "\"30s\"";
+        /// How long a connection to a backend may take to be made.
+        connect_timeout: Period = Period::secs(5), "\"500ms\"";
+        /// How long a client's connection may stay without a request.
+        idle_timeout: Period = Period::secs(3600), "\"75s\"";
+        /// The most client connections at a time.
+        max_connections: usize = 65_536, "1000";
+        /// The most bytes of a request's head; at least 8KiB.
+        max_head: Size = Size(64 << 10), "\"16KiB\"";
+        /// The networks of proxies before this gateway: their `X-Forwarded-*` headers are believed and extended, all
+        /// others' are replaced.
+        trusted_proxies: Vec<Cidr> = Vec::new(), "[\"10.0.0.0/8\"]";
+        /// The zone this gateway runs in: instances of the same zone are preferred.
+        zone: Option<String> = None, "\"eu-1a\"";
+        /// How each request is logged.
+        access_log: AccessLog = AccessLog::Off, "\"json\"";
+        /// The file those lines are appended to; stdout if absent.
+        access_log_file: Option<PathBuf> = None, "\"/var/log/guildhall/access.log\"";
     }
 }

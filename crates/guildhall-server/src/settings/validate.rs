@@ -7,23 +7,47 @@ use super::{Finding, Loaded, Role, Settings, Source};
 /// Everything wrong with settings that parse.
 pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     let settings = &loaded.settings;
-    let rules: [(&str, Option<String>); 12] = [
+    let rules: [(&str, Option<String>); 13] = [
         ("server.roles", roles(settings)),
         ("server.control", control(settings)),
         ("api.listen", exposed(settings)),
         ("api.tls_key", tls_pair(settings)),
         ("api.max_body", body(settings)),
-        ("api.max_connections", at_least_one(settings.api.max_connections)),
-        ("api.watch_keepalive", keepalive(settings.api.watch_keepalive)),
+        (
+            "api.max_connections",
+            at_least_one(settings.api.max_connections),
+        ),
+        (
+            "api.watch_keepalive",
+            keepalive(settings.api.watch_keepalive),
+        ),
         ("store.segment_size", segment(settings)),
+        ("gateway.max_head", head(settings)),
         ("watch.queue", at_least_one(settings.watch.queue)),
-        ("checks.concurrency", at_least_one(settings.checks.concurrency)),
-        ("api.tls_reload", at_least(settings.api.tls_reload, Period::millis(10))),
-        ("auth.reload", at_least(settings.auth.reload, Period::millis(10))),
+        (
+            "checks.concurrency",
+            at_least_one(settings.checks.concurrency),
+        ),
+        (
+            "api.tls_reload",
+            at_least(settings.api.tls_reload, Period::millis(10)),
+        ),
+        (
+            "auth.reload",
+            at_least(settings.auth.reload, Period::millis(10)),
+        ),
     ];
     let wrong = rules.into_iter().filter_map(|(setting, detail)| {
-        let source = loaded.sources.get(setting).cloned().unwrap_or(Source::Default);
-        Some(Finding { setting: setting.to_owned(), source, detail: detail? })
+        let source = loaded
+            .sources
+            .get(setting)
+            .cloned()
+            .unwrap_or(Source::Default);
+        Some(Finding {
+            setting: setting.to_owned(),
+            source,
+            detail: detail?,
+        })
     });
     wrong.collect()
 }
@@ -37,8 +61,13 @@ fn roles(settings: &Settings) -> Option<String> {
 
 fn control(settings: &Settings) -> Option<String> {
     let urls = &settings.server.control;
-    if let Some(bad) = urls.iter().find(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
-        return Some(format!("{bad:?} is not the URL of a control node, such as http://127.0.0.1:7420"));
+    if let Some(bad) = urls
+        .iter()
+        .find(|url| !url.starts_with("http://") && !url.starts_with("https://"))
+    {
+        return Some(format!(
+            "{bad:?} is not the URL of a control node, such as http://127.0.0.1:7420"
+        ));
     }
     match (settings.has(Role::Control), urls.is_empty()) {
         (false, true) => Some(
@@ -80,6 +109,10 @@ fn body(settings: &Settings) -> Option<String> {
 fn keepalive(given: Period) -> Option<String> {
     let allowed = Period::millis(100)..=Period(2 * guildhall_api::wire::sse::KEEP_ALIVE);
     (!allowed.contains(&given)).then(|| format!("from {} to {}", allowed.start(), allowed.end()))
+}
+
+fn head(settings: &Settings) -> Option<String> {
+    (settings.gateway.max_head.0 < 8 << 10).then(|| "at least 8KiB".to_owned())
 }
 
 fn segment(settings: &Settings) -> Option<String> {

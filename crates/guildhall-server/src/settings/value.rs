@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use guildhall_core::document::Period;
+use guildhall_gateway::Cidr;
 
 /// A setting as it was given: TOML from a file, or text from the environment or a flag.
 #[derive(Clone, Debug)]
@@ -27,7 +28,11 @@ pub(crate) trait Value: Sized {
     fn from_toml(value: &toml::Value) -> Result<Self, String> {
         match value {
             toml::Value::String(text) => Self::from_text(text),
-            other => Err(format!("expected {}, found {}", Self::TYPE, other.type_str())),
+            other => Err(format!(
+                "expected {}, found {}",
+                Self::TYPE,
+                other.type_str()
+            )),
         }
     }
 
@@ -44,7 +49,11 @@ pub(crate) trait Value: Sized {
 
     /// As people see it.
     fn shown(&self) -> String {
-        if Self::SECRET { "\"***\"".to_owned() } else { self.to_toml().to_string() }
+        if Self::SECRET {
+            "\"***\"".to_owned()
+        } else {
+            self.to_toml().to_string()
+        }
     }
 }
 
@@ -87,11 +96,14 @@ impl Value for bool {
     const TYPE: &'static str = "true or false";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| format!("expected true or false, found {text:?}"))
+        text.parse()
+            .map_err(|_| format!("expected true or false, found {text:?}"))
     }
 
     fn from_toml(value: &toml::Value) -> Result<Self, String> {
-        value.as_bool().ok_or_else(|| format!("expected true or false, found {}", value.type_str()))
+        value
+            .as_bool()
+            .ok_or_else(|| format!("expected true or false, found {}", value.type_str()))
     }
 
     fn to_toml(&self) -> toml::Value {
@@ -140,7 +152,11 @@ impl Value for PathBuf {
     const TYPE: &'static str = "path";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Err("expected a path, found nothing".to_owned()) } else { Ok(text.into()) }
+        if text.is_empty() {
+            Err("expected a path, found nothing".to_owned())
+        } else {
+            Ok(text.into())
+        }
     }
 
     fn to_toml(&self) -> toml::Value {
@@ -162,11 +178,25 @@ impl Value for SocketAddr {
     }
 }
 
+impl Value for Cidr {
+    const TYPE: &'static str = "network";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|error: guildhall_gateway::CidrError| error.to_string())
+    }
+
+    fn to_toml(&self) -> toml::Value {
+        toml::Value::String(self.to_string())
+    }
+}
+
 impl Value for Period {
     const TYPE: &'static str = "duration";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|error: guildhall_core::document::PeriodError| error.to_string())
+        text.parse()
+            .map_err(|error: guildhall_core::document::PeriodError| error.to_string())
     }
 
     fn to_toml(&self) -> toml::Value {
@@ -178,7 +208,12 @@ impl Value for Period {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
-const SIZES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+const SIZES: [(&str, u64); 4] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+];
 
 impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -196,10 +231,17 @@ impl Value for Size {
         let (number, unit) = text.split_at(digits);
         let unit = match unit.trim() {
             "" => Some(1),
-            word => SIZES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, bytes)| *bytes),
+            word => SIZES
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(word))
+                .map(|(_, bytes)| *bytes),
         };
-        let bytes = unit.zip(number.parse::<u64>().ok()).and_then(|(unit, number)| number.checked_mul(unit));
-        bytes.map(Self).ok_or_else(|| format!("expected a size such as 64KiB or 1MiB, found {text:?}"))
+        let bytes = unit
+            .zip(number.parse::<u64>().ok())
+            .and_then(|(unit, number)| number.checked_mul(unit));
+        bytes
+            .map(Self)
+            .ok_or_else(|| format!("expected a size such as 64KiB or 1MiB, found {text:?}"))
     }
 
     fn from_toml(value: &toml::Value) -> Result<Self, String> {
@@ -219,7 +261,11 @@ impl<T: Value> Value for Option<T> {
     const SECRET: bool = T::SECRET;
 
     fn from_text(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Ok(None) } else { T::from_text(text).map(Some) }
+        if text.is_empty() {
+            Ok(None)
+        } else {
+            T::from_text(text).map(Some)
+        }
     }
 
     fn from_toml(value: &toml::Value) -> Result<Self, String> {
@@ -230,7 +276,8 @@ impl<T: Value> Value for Option<T> {
     }
 
     fn to_toml(&self) -> toml::Value {
-        self.as_ref().map_or_else(|| toml::Value::String(String::new()), T::to_toml)
+        self.as_ref()
+            .map_or_else(|| toml::Value::String(String::new()), T::to_toml)
     }
 
     fn shown(&self) -> String {
@@ -242,7 +289,11 @@ impl<T: Value> Value for Vec<T> {
     const TYPE: &'static str = "list";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(T::from_text).collect()
+        text.split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(T::from_text)
+            .collect()
     }
 
     fn from_toml(value: &toml::Value) -> Result<Self, String> {
@@ -303,6 +354,20 @@ words! {
     Role {
         /// Keeps the documents and answers the API.
         Control = "control",
+        /// Carries traffic.
+        Gateway = "gateway",
+    }
+}
+
+words! {
+    /// How the gateway's access log is written.
+    AccessLog {
+        /// Not at all.
+        Off = "off",
+        /// For people.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
     }
 }
 
@@ -322,7 +387,12 @@ mod tests {
 
     #[test]
     fn sizes_read_back() {
-        for (text, bytes) in [("1MiB", 1 << 20), ("64KiB", 65536), ("1000B", 1000), ("0B", 0)] {
+        for (text, bytes) in [
+            ("1MiB", 1 << 20),
+            ("64KiB", 65536),
+            ("1000B", 1000),
+            ("0B", 0),
+        ] {
             assert_eq!(Size::from_text(text), Ok(Size(bytes)), "{text}");
             assert_eq!(Size(bytes).to_string(), text);
         }
@@ -334,7 +404,10 @@ mod tests {
 
     #[test]
     fn an_unknown_role_names_those_that_exist() {
-        assert_eq!(Role::from_text("bus"), Err("\"bus\" does not exist; there are: control".to_owned()));
+        assert_eq!(
+            Role::from_text("bus"),
+            Err("\"bus\" does not exist; there are: control, gateway".to_owned())
+        );
     }
 
     #[test]

@@ -68,7 +68,10 @@ impl Certificate {
     pub(crate) fn reload(&self) -> Option<Result<(), CertificateError>> {
         let stamp = Stamp::of(&[&self.chain, &self.key]);
         {
-            let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut seen = self
+                .seen
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             if std::mem::replace(&mut *seen, stamp) == stamp {
                 return None;
             }
@@ -98,12 +101,20 @@ impl ResolvesServerCert for Shown {
 }
 
 fn read(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
-    let unreadable = |what, path: &Path, detail: String| CertificateError::Unreadable { what, path: path.to_owned(), detail };
+    let unreadable = |what, path: &Path, detail: String| CertificateError::Unreadable {
+        what,
+        path: path.to_owned(),
+        detail,
+    };
     let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(chain)
         .and_then(Iterator::collect)
         .map_err(|error| unreadable("a PEM certificate chain", chain, error.to_string()))?;
     if certificates.is_empty() {
-        return Err(unreadable("a PEM certificate chain", chain, "it has no certificate".to_owned()));
+        return Err(unreadable(
+            "a PEM certificate chain",
+            chain,
+            "it has no certificate".to_owned(),
+        ));
     }
     let private = PrivateKeyDer::from_pem_file(key)
         .map_err(|error| unreadable("a PEM private key", key, error.to_string()))?;

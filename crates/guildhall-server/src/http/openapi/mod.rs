@@ -19,7 +19,9 @@ use operations::{Answers, Operation};
 pub(crate) fn document() -> Value {
     let mut paths = Map::new();
     for operation in operations::all() {
-        let path = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
+        let path = paths
+            .entry(operation.path.clone())
+            .or_insert_with(|| json!({}));
         path[operation.method.word().to_lowercase()] = described(&operation);
     }
     let schemas: Value = yaml_serde::from_str(include_str!("schemas.yaml")).unwrap_or_default();
@@ -129,15 +131,22 @@ fn body(schema: &str) -> Value {
 
 fn responses(operation: &Operation) -> Value {
     let json_answer = |description: &str, schema: &str, headers: &[&str]| {
-        let named = |header: &&str| match *header {
-            "Index" => "Guildhall-Index",
-            "Warning" => "Guildhall-Warning",
-            other => other,
-        }
-        .to_owned();
+        let named = |header: &&str| {
+            match *header {
+                "Index" => "Guildhall-Index",
+                "Warning" => "Guildhall-Warning",
+                other => other,
+            }
+            .to_owned()
+        };
         let headers: Map<String, Value> = headers
             .iter()
-            .map(|header| (named(header), json!({"$ref": format!("#/components/headers/{header}")})))
+            .map(|header| {
+                (
+                    named(header),
+                    json!({"$ref": format!("#/components/headers/{header}")}),
+                )
+            })
             .collect();
         json!({
             "description": description,
@@ -151,8 +160,16 @@ fn responses(operation: &Operation) -> Value {
             responses["200"] = json_answer("The document.", schema, &["Index", "ETag"]);
         }
         Answers::Written(schema) => {
-            responses["200"] = json_answer("The document as it is now.", schema, &["Index", "ETag", "Warning"]);
-            responses["201"] = json_answer("The document, which is new.", schema, &["Index", "ETag", "Warning"]);
+            responses["200"] = json_answer(
+                "The document as it is now.",
+                schema,
+                &["Index", "ETag", "Warning"],
+            );
+            responses["201"] = json_answer(
+                "The document, which is new.",
+                schema,
+                &["Index", "ETag", "Warning"],
+            );
         }
         Answers::Json(schema) => responses["200"] = json_answer("The answer.", schema, &["Index"]),
         Answers::Nothing => {
@@ -182,19 +199,31 @@ mod tests {
     #[test]
     fn every_operation_is_served_at_its_path() {
         for operation in operations::all() {
-            let path = operation.path.replace("{namespace}", "default").replace(['{', '}'], "");
+            let path = operation
+                .path
+                .replace("{namespace}", "default")
+                .replace(['{', '}'], "");
             let method = http::Method::from_bytes(operation.method.word().as_bytes()).unwrap();
-            let target = resolve(&method, &path).unwrap_or_else(|problem| panic!("{method} {path}: {problem}"));
-            assert_eq!((target.resource, target.method), (operation.resource, operation.method), "{path}");
+            let target = resolve(&method, &path)
+                .unwrap_or_else(|problem| panic!("{method} {path}: {problem}"));
+            assert_eq!(
+                (target.resource, target.method),
+                (operation.resource, operation.method),
+                "{path}"
+            );
         }
     }
 
     #[test]
     fn every_resource_and_method_is_described() {
-        let described: BTreeSet<String> =
-            operations::all().map(|operation| format!("{:?} {:?}", operation.resource, operation.method)).collect();
+        let described: BTreeSet<String> = operations::all()
+            .map(|operation| format!("{:?} {:?}", operation.resource, operation.method))
+            .collect();
         let served = Resource::ALL.into_iter().flat_map(|resource| {
-            resource.methods().iter().map(move |method| format!("{resource:?} {method:?}"))
+            resource
+                .methods()
+                .iter()
+                .map(move |method| format!("{resource:?} {method:?}"))
         });
         assert_eq!(described, served.collect());
     }
@@ -205,8 +234,15 @@ mod tests {
         let ids: Vec<String> = operations::all().map(|operation| operation.id).collect();
         assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
         let text = document.to_string();
-        for reference in text.split("\"#/").skip(1).filter_map(|rest| rest.split('"').next()) {
-            assert!(document.pointer(&format!("/{reference}")).is_some(), "{reference} leads nowhere");
+        for reference in text
+            .split("\"#/")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+        {
+            assert!(
+                document.pointer(&format!("/{reference}")).is_some(),
+                "{reference} leads nowhere"
+            );
         }
     }
 }

@@ -37,14 +37,24 @@ const NS: &str = "/api/v1/namespaces/{namespace}";
 
 /// Every operation.
 pub(super) fn all() -> impl Iterator<Item = Operation> {
-    Kind::ALL.iter().copied().flat_map(of_kind).chain(registry()).chain(locks()).chain(platform())
+    Kind::ALL
+        .iter()
+        .copied()
+        .flat_map(of_kind)
+        .chain(registry())
+        .chain(locks())
+        .chain(platform())
 }
 
 /// The schemas of a kind's document and its list, and how a sentence names one.
 fn words(kind: Kind) -> (&'static str, &'static str, &'static str) {
     match kind {
         Kind::Service => ("Service", "ServiceList", "service"),
-        Kind::ServiceVersion => ("ServiceVersion", "ServiceVersionList", "version of a service"),
+        Kind::ServiceVersion => (
+            "ServiceVersion",
+            "ServiceVersionList",
+            "version of a service",
+        ),
         Kind::Instance => ("Instance", "InstanceList", "instance"),
         Kind::Lock => ("Lock", "LockList", "lock"),
         Kind::Gateway => ("Gateway", "GatewayList", "gateway"),
@@ -70,26 +80,36 @@ fn of_kind(kind: Kind) -> impl Iterator<Item = Operation> {
         Kind::Service => "ServiceWithVersion",
         _ => schema,
     };
-    let operation = |resource, method, path: &String, verb: &str, summary, body, answers| Operation {
-        resource,
-        method,
-        path: path.clone(),
-        id: format!("{verb}{schema}"),
-        tag: "documents",
-        summary,
-        description: None,
-        body,
-        answers,
-    };
+    let operation =
+        |resource, method, path: &String, verb: &str, summary, body, answers| Operation {
+            resource,
+            method,
+            path: path.clone(),
+            id: format!("{verb}{schema}"),
+            tag: "documents",
+            summary,
+            description: None,
+            body,
+            answers,
+        };
     let (all, one) = (Resource::Collection(kind), Resource::Document(kind));
-    let mut put =
-        operation(one, Method::Put, &document, "put", format!("Writes a {word}."), Some(body), Answers::Written(schema));
+    let mut put = operation(
+        one,
+        Method::Put,
+        &document,
+        "put",
+        format!("Writes a {word}."),
+        Some(body),
+        Answers::Written(schema),
+    );
     put.description = match kind {
         Kind::Service => Some(
             "With `version`, `api`, `contract` or `dependencies` in the spec, the ServiceVersion of that name is \
              written in the same transaction.",
         ),
-        Kind::Instance => Some("Registers the instance, or says again what it is. A service that nobody defined is created."),
+        Kind::Instance => Some(
+            "Registers the instance, or says again what it is. A service that nobody defined is created.",
+        ),
         _ => None,
     };
     [
@@ -143,12 +163,24 @@ fn row(
     body: Option<&'static str>,
     answers: Answers,
 ) -> Row {
-    Row { resource, method, path, id, summary, description: None, body, answers }
+    Row {
+        resource,
+        method,
+        path,
+        id,
+        summary,
+        description: None,
+        body,
+        answers,
+    }
 }
 
 impl Row {
     fn more(self, description: &'static str) -> Self {
-        Self { description: Some(description), ..self }
+        Self {
+            description: Some(description),
+            ..self
+        }
     }
 }
 
@@ -196,14 +228,70 @@ fn platform() -> impl Iterator<Item = Operation> {
             ),
     ];
     let others = vec![
-        row((Get, R::Status), "/api/v1/status", "getStatus", "How the platform is.", None, Answers::Json("Status")),
-        row((Get, R::Snapshot), "/api/v1/snapshot", "saveSnapshot", "A snapshot of the control store, while it runs.", None, Answers::Other("application/octet-stream")),
-        row((Post, R::Snapshot), "/api/v1/snapshot", "restoreSnapshot", "Replaces everything by a snapshot. Every watch resynchronises.", Some("Snapshot"), Answers::Json("Restored")),
-        row((Get, R::Live), "/healthz", "getLiveness", "Whether the process works.", None, Answers::Json("Liveness")),
-        row((Get, R::Ready), "/readyz", "getReadiness", "Whether the server takes calls; 503 if not.", None, Answers::Json("Liveness")),
-        row((Get, R::Metrics), "/metrics", "getMetrics", "The server's own metrics.", None, Answers::Other("application/openmetrics-text")),
-        row((Get, R::OpenApi), "/api/openapi.json", "getOpenApi", "This document.", None, Answers::Other("application/json")),
-        row((Get, R::ErrorPage), "/docs/errors/{code}", "getErrorPage", "What a problem's code means and what to do about it.", None, Answers::Other("text/markdown")),
+        row(
+            (Get, R::Status),
+            "/api/v1/status",
+            "getStatus",
+            "How the platform is.",
+            None,
+            Answers::Json("Status"),
+        ),
+        row(
+            (Get, R::Snapshot),
+            "/api/v1/snapshot",
+            "saveSnapshot",
+            "A snapshot of the control store, while it runs.",
+            None,
+            Answers::Other("application/octet-stream"),
+        ),
+        row(
+            (Post, R::Snapshot),
+            "/api/v1/snapshot",
+            "restoreSnapshot",
+            "Replaces everything by a snapshot. Every watch resynchronises.",
+            Some("Snapshot"),
+            Answers::Json("Restored"),
+        ),
+        row(
+            (Get, R::Live),
+            "/healthz",
+            "getLiveness",
+            "Whether the process works.",
+            None,
+            Answers::Json("Liveness"),
+        ),
+        row(
+            (Get, R::Ready),
+            "/readyz",
+            "getReadiness",
+            "Whether the server takes calls; 503 if not.",
+            None,
+            Answers::Json("Liveness"),
+        ),
+        row(
+            (Get, R::Metrics),
+            "/metrics",
+            "getMetrics",
+            "The server's own metrics.",
+            None,
+            Answers::Other("application/openmetrics-text"),
+        ),
+        row(
+            (Get, R::OpenApi),
+            "/api/openapi.json",
+            "getOpenApi",
+            "This document.",
+            None,
+            Answers::Other("application/json"),
+        ),
+        row(
+            (Get, R::ErrorPage),
+            "/docs/errors/{code}",
+            "getErrorPage",
+            "What a problem's code means and what to do about it.",
+            None,
+            Answers::Other("text/markdown"),
+        ),
     ];
     rows("watch", NS, watch).chain(rows("platform", "", others))
 }

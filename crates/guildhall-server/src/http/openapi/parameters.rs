@@ -6,7 +6,10 @@ use crate::http::params;
 
 /// The parameters in a path's braces, in order.
 pub(super) fn of_path(path: &str) -> Vec<Value> {
-    let names = path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    let names = path
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split('}').next());
     let described = |name: &str| match name {
         "namespace" => "A namespace; `-` stands for all, where several can be read at once.",
         "name" => "The document's name.",
@@ -32,22 +35,51 @@ pub(super) fn of_query(name: &str) -> Value {
     let index = json!({"$ref": "#/components/schemas/Index"});
     let boolean = |default: bool| json!({"type": "boolean", "default": default});
     let (description, schema) = match name {
-        params::MIN_INDEX => ("Waits until the answer covers this index, so that one reads one's own writes.", index),
-        params::INDEX => {
-            ("Long poll: answers once something changed after this index, or at once if it is not of this history.", index)
-        }
-        params::WAIT => ("How long a long poll waits at most; capped by the server.", duration),
-        params::WATCH => ("Answers with an event stream: all there is, then every change.", boolean(false)),
-        params::DRY_RUN => ("Validates and shows the result without writing.", boolean(false)),
-        params::SELECTOR => ("Only documents with such labels, as Kubernetes writes it: `a=b,c in (d,e),!f`.", text),
-        params::LIMIT => {
-            ("The size of a page.", json!({"type": "integer", "minimum": 1, "maximum": 5000, "default": 5000}))
-        }
-        params::CONTINUE => ("`metadata.continue` of the page before. 410 when its snapshot is gone.", text),
-        params::KINDS => ("The kinds to watch, as in paths, separated by commas; all if absent.", text),
-        params::FROM => ("The index to resume from; `Last-Event-ID` does the same.", index),
+        params::MIN_INDEX => (
+            "Waits until the answer covers this index, so that one reads one's own writes.",
+            index,
+        ),
+        params::INDEX => (
+            "Long poll: answers once something changed after this index, or at once if it is not of this history.",
+            index,
+        ),
+        params::WAIT => (
+            "How long a long poll waits at most; capped by the server.",
+            duration,
+        ),
+        params::WATCH => (
+            "Answers with an event stream: all there is, then every change.",
+            boolean(false),
+        ),
+        params::DRY_RUN => (
+            "Validates and shows the result without writing.",
+            boolean(false),
+        ),
+        params::SELECTOR => (
+            "Only documents with such labels, as Kubernetes writes it: `a=b,c in (d,e),!f`.",
+            text,
+        ),
+        params::LIMIT => (
+            "The size of a page.",
+            json!({"type": "integer", "minimum": 1, "maximum": 5000, "default": 5000}),
+        ),
+        params::CONTINUE => (
+            "`metadata.continue` of the page before. 410 when its snapshot is gone.",
+            text,
+        ),
+        params::KINDS => (
+            "The kinds to watch, as in paths, separated by commas; all if absent.",
+            text,
+        ),
+        params::FROM => (
+            "The index to resume from; `Last-Event-ID` does the same.",
+            index,
+        ),
         params::SERVICE => ("Only what belongs to this service.", text),
-        "healthy" => ("`true`: healthy and warning instances. `false`: all, whatever their health.", boolean(true)),
+        "healthy" => (
+            "`true`: healthy and warning instances. `false`: all, whatever their health.",
+            boolean(true),
+        ),
         "tag" => {
             return json!({
                 "name": "tag", "in": "query", "description": "A tag the instances must have; all that are given.",
@@ -57,7 +89,10 @@ pub(super) fn of_query(name: &str) -> Value {
         "zone" => ("The instances of this zone.", text),
         "region" => ("The instances of this region.", text),
         "version" => ("The instances of this version.", text),
-        "near" => ("Puts the instances of this zone (`zone` or `region/zone`) first, then those of its region.", text),
+        "near" => (
+            "Puts the instances of this zone (`zone` or `region/zone`) first, then those of its region.",
+            text,
+        ),
         "metadata." => {
             return json!({
                 "name": "metadata.KEY", "in": "query",
@@ -74,8 +109,14 @@ pub(super) fn of_query(name: &str) -> Value {
 pub(super) fn conditions() -> Vec<Value> {
     let header = |name, description| json!({"name": name, "in": "header", "description": description, "schema": {"type": "string"}});
     vec![
-        header("If-Match", "Writes only if the document's ETag is this one; 412 otherwise."),
-        header("If-None-Match", "`*`: writes only if there is no such document; 412 otherwise."),
+        header(
+            "If-Match",
+            "Writes only if the document's ETag is this one; 412 otherwise.",
+        ),
+        header(
+            "If-None-Match",
+            "`*`: writes only if there is no such document; 412 otherwise.",
+        ),
     ]
 }
 

@@ -1,0 +1,169 @@
+//! The gateway role: beside the control role, and on a node of its own that outlives the control node.
+
+use std::{net::SocketAddr, path::Path};
+
+use guildhall_server::{Platform, settings::Role};
+use http::StatusCode;
+use serde_json::json;
+use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpListener};
+
+use crate::support::{Answer, send, until};
+
+/// A backend that answers every request with `word`, one connection at a time each.
+async fn backend(word: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = vec![0; 4096];
+                while stream.read(&mut request).await.is_ok_and(|bytes| bytes > 0) {
+                    let answer = format!(
+                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{word}",
+                        word.len()
+                    );
+                    if stream.write_all(answer.as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+/// Registers the backend and a route to it.
+async fn publish(api: SocketAddr, at: SocketAddr) {
+    let instance = json!({"spec": {"host": at.ip(), "port": at.port()}}).to_string();
+    let rule = json!({"matches": [{"path": {"type": "PathPrefix", "value": "/hello"}}], "backendRefs": [{"name": "hello"}]});
+    let route = json!({"spec": {"rules": [rule]}}).to_string();
+    for (path, body) in [
+        ("services/hello/instances/h1", instance),
+        ("httproutes/hello", route),
+    ] {
+        let answer = send(
+            api,
+            "PUT",
+            path,
+            &[("content-type", "application/json")],
+            &body,
+        )
+        .await;
+        assert!(answer.status.is_success(), "{answer:?}");
+    }
+}
+
+async fn answered(gateway: SocketAddr) -> Answer {
+    until("the route", async || {
+        let answer = send(gateway, "GET", "/hello", &[], "").await;
+        (answer.status == StatusCode::OK).then_some(answer)
+    })
+    .await
+}
+
+async fn gateway_node(folder: &Path, control: &str) -> Platform {
+    Platform::builder()
+        .data_dir(folder)
+        .roles([Role::Gateway])
+        .control([control])
+        .configure(|settings| settings.gateway.workers = 1)
+        .start()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn both_roles_live_in_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = Platform::builder()
+        .data_dir(folder.path())
+        .configure(|settings| settings.gateway.workers = 1)
+        .start()
+        .await
+        .unwrap();
+    let (api, gateway) = (
+        platform.addresses().api.unwrap(),
+        platform.addresses().gateway.unwrap(),
+    );
+    publish(api, backend("hello").await).await;
+    assert_eq!(answered(gateway).await.body, "hello");
+    until("readiness", async || {
+        (send(api, "GET", "/readyz", &[], "").await.status == 200).then_some(())
+    })
+    .await;
+    let status = platform.status();
+    let roles: Vec<&str> = status.roles.iter().map(|role| role.name.as_str()).collect();
+    assert_eq!(roles, ["control", "gateway"]);
+    assert_eq!(status.roles[1].addresses, [gateway.to_string()]);
+    let metrics = send(api, "GET", "/metrics", &[], "").await;
+    assert!(String::from_utf8_lossy(&metrics.body).contains("guildhall_gateway_requests_total"));
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn a_gateway_node_outlives_the_control_node_and_restarts_without_it() {
+    let (control_folder, gateway_folder) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let control = Platform::builder()
+        .data_dir(control_folder.path())
+        .roles([Role::Control])
+        .start()
+        .await
+        .unwrap();
+    let api = control.addresses().api.unwrap();
+    let url = format!("http://{api}");
+    let node = gateway_node(gateway_folder.path(), &url).await;
+    publish(api, backend("hello").await).await;
+    assert_eq!(
+        answered(node.addresses().gateway.unwrap()).await.body,
+        "hello"
+    );
+    let own = send(node.addresses().api.unwrap(), "GET", "services", &[], "").await;
+    assert_eq!(own.problem(), "421 wrong-node");
+
+    control.stop().await;
+    let answer = send(node.addresses().gateway.unwrap(), "GET", "/hello", &[], "").await;
+    assert_eq!(
+        answer.body, "hello",
+        "traffic does not wait for the control plane"
+    );
+    until("the status", async || {
+        let status = node.status();
+        (status.ready && status.roles[0].detail.contains("the control plane is away")).then_some(())
+    })
+    .await;
+    node.stop().await;
+
+    let node = gateway_node(gateway_folder.path(), &url).await;
+    assert_eq!(
+        answered(node.addresses().gateway.unwrap()).await.body,
+        "hello",
+        "from the copy on disk"
+    );
+    until("readiness", async || {
+        (send(node.addresses().api.unwrap(), "GET", "/readyz", &[], "")
+            .await
+            .status
+            == 200)
+            .then_some(())
+    })
+    .await;
+
+    // The control node comes back at its place with everything, and changes reach the gateway again.
+    let control = Platform::builder()
+        .data_dir(control_folder.path())
+        .roles([Role::Control])
+        .api_listen(api)
+        .start()
+        .await
+        .unwrap();
+    publish(api, backend("changed").await).await;
+    until("the change", async || {
+        let answer = send(node.addresses().gateway.unwrap(), "GET", "/hello", &[], "").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        (answer.body == "changed").then_some(())
+    })
+    .await;
+    node.stop().await;
+    control.stop().await;
+}

@@ -1,0 +1,17 @@
+//! The platform through its own front door: the builder, the API over HTTP, the binary.
+
+mod cli;
+mod discovery;
+mod documents;
+mod gateway;
+mod lifecycle;
+mod locks;
+mod poll;
+mod refusals;
+mod registry;
+mod settings;
+mod snapshot;
+mod support;
+mod tls;
+mod tokens;
+mod watch;
