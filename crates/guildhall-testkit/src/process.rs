@@ -15,7 +15,7 @@
 //! #[test]
 //! fn survives_a_kill() -> std::io::Result<()> {
 //!     let mut worker = Worker::spawn("worker", "/some/directory")?;
-//!     let first = worker.next();
+//!     let first = worker.next_report();
 //!     let others = worker.kill()?; // SIGKILL; what it had reported by then
 //!     Ok(())
 //! }
@@ -62,7 +62,7 @@ impl Worker {
     }
 
     /// The next report, waited for; `None` when the worker has ended. A report that was cut off by a kill is none.
-    pub fn next(&mut self) -> Option<String> {
+    pub fn next_report(&mut self) -> Option<String> {
         let mut line = String::new();
         loop {
             line.clear();
@@ -90,7 +90,7 @@ impl Worker {
         }
         self.process.kill()?;
         self.process.wait()?;
-        Ok(std::iter::from_fn(|| self.next()).collect())
+        Ok(std::iter::from_fn(|| self.next_report()).collect())
     }
 }
 

@@ -57,7 +57,7 @@ fn live_and_die(rng: &mut fastrand::Rng, directory: &Path) -> Acknowledged {
         std::thread::sleep(Duration::from_micros(rng.u64(..40_000)));
     } else {
         for _ in 0..rng.usize(1..120) {
-            let line = worker.next().expect("the worker ended by itself");
+            let line = worker.next_report().expect("the worker ended by itself");
             read(&mut acknowledged, &line);
         }
     }
