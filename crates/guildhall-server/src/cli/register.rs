@@ -24,13 +24,15 @@ Examples:
   guildhall register --service cache --port 6379 --protocol tcp --check tcp -- redis-server
   guildhall register --service job --port 7000 --check ttl:10s --meta team=data -- ./job
 
-What happens: the program is started; the instance is registered, again and again until the platform answers, and anew
-if it forgets; without --check this command says that the program lives (ttl 15s). A signal that ends first takes the
+What happens: the program is started; once it accepts connections at its port (or --wait has passed) the instance is
+registered, again and again until the platform answers, and anew if it forgets; without --check this command says that the program lives (ttl 15s). A signal that ends first takes the
 instance out of the registry, waits --drain, then goes on to the program. When the program ends by itself, its instance
 is taken out, and this command ends with its exit code.";
 
 /// How often the platform is asked whether it still knows the instance, when no ttl says how often.
 const BEAT: Duration = Duration::from_secs(10);
+/// How often the program's port is tried while it starts.
+const KNOCK: Duration = Duration::from_millis(50);
 /// How long a deregistration may take: the program's end is not held up by a platform that is away.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -77,6 +79,9 @@ pub(super) struct Register {
     /// The instance is removed after it was critical for so long
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     deregister_after: Period,
+    /// The longest wait for the program to accept connections before it is registered all the same
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    wait: Period,
     /// How long after the deregistration the program is told to end: others need a moment to notice
     #[arg(long, value_name = "DURATION", default_value = "1s")]
     drain: Period,
@@ -190,7 +195,7 @@ impl Register {
             context: &context,
             instance: &instance,
         };
-        let kept = registration.keep();
+        let kept = registration.keep(self.wait.get());
         tokio::pin!(kept);
         loop {
             tokio::select! {
@@ -243,9 +248,23 @@ impl Registration<'_> {
         InstanceId::new(&self.instance.metadata.name).ok()
     }
 
+    /// Waits until the program accepts connections: registered earlier, it would fail its first check and stay out of
+    /// traffic until the next one.
+    async fn listening(&self) {
+        let address = (
+            self.instance.spec.host.as_str(),
+            self.instance.spec.ports.first().map_or(0, |port| port.port),
+        );
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            tokio::time::sleep(KNOCK).await;
+        }
+    }
+
     /// Registers, says that the program lives, and registers anew when the platform forgot. Ends only when the platform
     /// refuses for good.
-    async fn keep(&self) -> Failure {
+    async fn keep(&self, wait: Duration) -> Failure {
+        // A program that never listens is registered, too: its checks say what they make of it.
+        let _ = tokio::time::timeout(wait, self.listening()).await;
         let ttl = |check: &Check| match check.probe {
             Probe::Ttl { ttl } => Some(ttl.get() / 3),
             _ => None,
