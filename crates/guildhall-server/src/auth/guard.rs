@@ -1,9 +1,10 @@
 //! Turns a request's headers into a principal, or into the problem that says why not.
 
+use crate::http::problem::{Refusal, refuse};
 use std::{net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwapOption;
-use guildhall_api::wire::{Code, Problem};
+use guildhall_api::wire::Code;
 use guildhall_core::access::{Grant, Verb};
 use http::{HeaderMap, header};
 
@@ -63,7 +64,7 @@ impl Guard {
     }
 
     /// Who sends these headers.
-    pub(crate) fn identify(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Problem> {
+    pub(crate) fn identify(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
         let tokens = self.tokens.load();
         let Some(tokens) = tokens.as_ref() else {
             if self.local_only {
@@ -89,13 +90,13 @@ impl Guard {
     }
 }
 
-fn refused(detail: &str) -> Problem {
-    Problem::new(Code::Unauthenticated, detail)
+fn refused(detail: &str) -> Refusal {
+    refuse(Code::Unauthenticated, detail)
 }
 
 /// Refuses calls that a web page could make through a visitor's browser: such a page has another origin, or reaches
 /// this machine by a name of its own (DNS rebinding).
-fn local(headers: &HeaderMap) -> Result<(), Problem> {
+fn local(headers: &HeaderMap) -> Result<(), Refusal> {
     let host = headers
         .get(header::HOST)
         .map_or("", |host| host.to_str().unwrap_or("?"));
@@ -104,7 +105,7 @@ fn local(headers: &HeaderMap) -> Result<(), Problem> {
         || name.eq_ignore_ascii_case("localhost")
         || name.parse::<IpAddr>().is_ok())
     {
-        return Err(Problem::new(
+        return Err(refuse(
             Code::Forbidden,
             format!(
                 "without authentication the API answers to localhost and IP addresses, not to {name:?}; \
@@ -119,7 +120,7 @@ fn local(headers: &HeaderMap) -> Result<(), Problem> {
             .and_then(|origin| origin.split_once("://"))
             .is_some_and(|(_, at)| at == host);
         if !same {
-            return Err(Problem::new(
+            return Err(refuse(
                 Code::Forbidden,
                 "without authentication the API takes no calls from pages of other origins; configure tokens (auth.token_file)",
             ));

@@ -1,9 +1,10 @@
 //! Reading request bodies: bounded, JSON or YAML by `Content-Type`.
 
+use crate::http::problem::{Refusal, invalid, refuse};
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use guildhall_api::wire::{Code, Problem};
+use guildhall_api::wire::Code;
 use guildhall_core::document::{Body, Problems, decode};
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -11,9 +12,9 @@ use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 
 /// Reads all of `body`, at most `limit` bytes.
-pub(crate) async fn whole(body: Incoming, limit: u64) -> Result<Bytes, Problem> {
+pub(crate) async fn whole(body: Incoming, limit: u64) -> Result<Bytes, Refusal> {
     let too_large = || {
-        Problem::new(
+        refuse(
             Code::BodyTooLarge,
             format!("the body has more than {limit} bytes; the setting is api.max_body"),
         )
@@ -22,7 +23,7 @@ pub(crate) async fn whole(body: Incoming, limit: u64) -> Result<Bytes, Problem> 
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => Err(Problem::new(
+        Err(error) => Err(refuse(
             Code::BadRequest,
             format!("the body broke off: {error}"),
         )),
@@ -30,7 +31,7 @@ pub(crate) async fn whole(body: Incoming, limit: u64) -> Result<Bytes, Problem> 
 }
 
 /// The body as JSON text, whatever it was written in.
-pub(crate) fn json_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, str>, Problem> {
+pub(crate) fn json_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, str>, Refusal> {
     let given = headers
         .get(header::CONTENT_TYPE)
         .map_or("", |value| value.to_str().unwrap_or("?"));
@@ -40,8 +41,8 @@ pub(crate) fn json_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'
         .unwrap_or_default()
         .trim()
         .to_ascii_lowercase();
-    let text = std::str::from_utf8(body)
-        .map_err(|_| Problem::new(Code::BadRequest, "the body is not UTF-8"))?;
+    let text =
+        std::str::from_utf8(body).map_err(|_| refuse(Code::BadRequest, "the body is not UTF-8"))?;
     match essence.as_str() {
         // curl -d calls everything a form; browsers that do so from another page are turned away by their Origin.
         "" | "application/json" | "application/x-www-form-urlencoded" => Ok(Cow::Borrowed(text)),
@@ -51,39 +52,38 @@ pub(crate) fn json_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'
         word if word.starts_with("application/") && word.ends_with("+json") => {
             Ok(Cow::Borrowed(text))
         }
-        other => Err(Problem::new(
+        other => Err(refuse(
             Code::UnsupportedMediaType,
             format!("{other:?} is not read here; send application/json or application/yaml"),
         )),
     }
 }
 
-fn yaml(text: &str) -> Result<String, Problem> {
-    let value: serde_json::Value = yaml_serde::from_str(text).map_err(|error| {
-        Problem::new(Code::BadRequest, format!("the body is not YAML: {error}"))
-    })?;
+fn yaml(text: &str) -> Result<String, Refusal> {
+    let value: serde_json::Value = yaml_serde::from_str(text)
+        .map_err(|error| refuse(Code::BadRequest, format!("the body is not YAML: {error}")))?;
     Ok(value.to_string())
 }
 
 /// The body as a document whose spec is still text.
-pub(crate) fn document(headers: &HeaderMap, body: &[u8]) -> Result<Body, Problem> {
+pub(crate) fn document(headers: &HeaderMap, body: &[u8]) -> Result<Body, Refusal> {
     let json = json_text(headers, body)?;
     Body::parse(&json).map_err(|problems| refused(&json, problems))
 }
 
 /// The body as a `T`, refusing unknown fields.
-pub(crate) fn typed<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+pub(crate) fn typed<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Refusal> {
     let json = json_text(headers, body)?;
     decode(&json, "").map_err(|problems| refused(&json, problems))
 }
 
 /// Tells text that is not JSON at all from a document that is not valid. Only what was refused is looked at again.
-fn refused(json: &str, problems: Problems) -> Problem {
+fn refused(json: &str, problems: Problems) -> Refusal {
     match serde_json::from_str::<&serde_json::value::RawValue>(json) {
-        Ok(_) => Problem::invalid(problems),
+        Ok(_) => invalid(problems),
         Err(_) if json.trim().is_empty() => {
-            Problem::new(Code::BadRequest, "the body is empty; send a JSON object")
+            refuse(Code::BadRequest, "the body is empty; send a JSON object")
         }
-        Err(error) => Problem::new(Code::BadRequest, format!("the body is not JSON: {error}")),
+        Err(error) => refuse(Code::BadRequest, format!("the body is not JSON: {error}")),
     }
 }

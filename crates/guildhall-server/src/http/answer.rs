@@ -1,5 +1,6 @@
 //! Building answers: JSON, problems, the headers that go with them.
 
+use crate::http::problem::{Refusal, refuse};
 use bytes::Bytes;
 use guildhall_api::wire::{Code, PROBLEM_JSON, Problem, header as names};
 use guildhall_core::document::{Document, Index};
@@ -28,15 +29,15 @@ pub(crate) fn json_bytes(json: Bytes) -> Answer {
 }
 
 /// `value` as JSON.
-pub(crate) fn json<T: Serialize>(value: &T) -> Result<Answer, Problem> {
+pub(crate) fn json<T: Serialize>(value: &T) -> Result<Answer, Refusal> {
     to_bytes(value).map(json_bytes)
 }
 
 /// `value` as JSON text.
-pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Result<Bytes, Problem> {
+pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Result<Bytes, Refusal> {
     serde_json::to_vec(value).map(Bytes::from).map_err(|error| {
         tracing::error!(%error, "an answer does not serialise");
-        Problem::new(
+        refuse(
             Code::Internal,
             "the answer could not be written; the server's log has the cause",
         )
@@ -56,7 +57,7 @@ pub(crate) fn empty() -> Answer {
 }
 
 /// A document with its ETag.
-pub(crate) fn document(document: &Document) -> Result<Answer, Problem> {
+pub(crate) fn document(document: &Document) -> Result<Answer, Refusal> {
     let mut answer = json(document)?;
     set(
         &mut answer,

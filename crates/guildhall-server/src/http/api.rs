@@ -1,12 +1,13 @@
 //! What the handlers share.
 
+use crate::http::problem::{Refusal, refuse};
 use std::{
     sync::{Arc, OnceLock, atomic::Ordering},
     time::Duration,
 };
 
 use bytes::Bytes;
-use guildhall_api::wire::{Code, Problem};
+use guildhall_api::wire::Code;
 use guildhall_control::Control;
 
 use super::{answers::Answers, metrics::Metrics};
@@ -79,9 +80,9 @@ impl Api {
     }
 
     /// The control role, or the problem of a node that does not have it.
-    pub(crate) fn plane(&self) -> Result<&Arc<Plane>, Problem> {
+    pub(crate) fn plane(&self) -> Result<&Arc<Plane>, Refusal> {
         self.plane.as_ref().ok_or_else(|| {
-            Problem::new(
+            refuse(
                 Code::WrongNode,
                 "this node has no control role: it keeps no documents; ask a node that has it (guildhall status names its roles)",
             )
@@ -89,9 +90,9 @@ impl Api {
     }
 
     /// The control plane, or the problem of a node that has none, or none at the moment.
-    pub(crate) fn control(&self) -> Result<Control, Problem> {
+    pub(crate) fn control(&self) -> Result<Control, Refusal> {
         self.plane()?.control().ok_or_else(|| {
-            Problem::new(
+            refuse(
                 Code::NotReady,
                 "the control plane is being started or stopped; try again in a moment",
             )

@@ -1,7 +1,8 @@
 //! One call, as handlers get it.
 
+use crate::http::problem::{Refusal, refuse};
 use bytes::Bytes;
-use guildhall_api::wire::{Code, Problem, header as names};
+use guildhall_api::wire::{Code, header as names};
 use guildhall_control::documents::Precondition;
 use guildhall_core::{
     access::Caller,
@@ -30,9 +31,9 @@ pub(crate) struct Call {
 
 impl Call {
     /// The namespace, where one must be named.
-    pub(crate) fn namespace(&self) -> Result<&Namespace, Problem> {
+    pub(crate) fn namespace(&self) -> Result<&Namespace, Refusal> {
         self.target.scope.one().ok_or_else(|| {
-            Problem::new(
+            refuse(
                 Code::BadRequest,
                 "this takes one namespace, not all; write its name in the place of namespaces/-",
             )
@@ -40,7 +41,7 @@ impl Call {
     }
 
     /// The document of `kind` that the path names.
-    pub(crate) fn key(&self, kind: Kind) -> Result<DocumentKey, Problem> {
+    pub(crate) fn key(&self, kind: Kind) -> Result<DocumentKey, Refusal> {
         Ok(DocumentKey::new(
             kind,
             self.namespace()?.clone(),
@@ -57,7 +58,7 @@ impl Call {
     }
 
     /// Reads the body, within the limit.
-    pub(crate) async fn read_body(&mut self, api: &Api) -> Result<Bytes, Problem> {
+    pub(crate) async fn read_body(&mut self, api: &Api) -> Result<Bytes, Refusal> {
         match self.body.take() {
             Some(body) => accept::whole(body, api.options.max_body).await,
             None => Ok(Bytes::new()),
@@ -65,18 +66,18 @@ impl Call {
     }
 
     /// Whether nothing is to be written.
-    pub(crate) fn dry_run(&self) -> Result<bool, Problem> {
+    pub(crate) fn dry_run(&self) -> Result<bool, Refusal> {
         Ok(self.query.flag(params::DRY_RUN)?.unwrap_or(false))
     }
 
     /// What must hold for a write, by `If-Match` and `If-None-Match`.
-    pub(crate) fn precondition(&self) -> Result<Precondition, Problem> {
+    pub(crate) fn precondition(&self) -> Result<Precondition, Refusal> {
         let one = |name| {
             self.headers
                 .get(name)
                 .map(|value| value.to_str().unwrap_or("?").trim())
         };
-        let bad = |detail: String| Err(Problem::new(Code::BadRequest, detail));
+        let bad = |detail: String| Err(refuse(Code::BadRequest, detail));
         match (one(header::IF_MATCH), one(header::IF_NONE_MATCH)) {
             (None, None) => Ok(Precondition::None),
             (Some(_), Some(_)) => bad("give If-Match or If-None-Match, not both".to_owned()),

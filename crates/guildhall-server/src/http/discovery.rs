@@ -1,8 +1,9 @@
 //! `GET …/services/{service}/instances`: whom to call. The path that is read most.
 
+use crate::http::problem::{Refusal, refuse};
 use std::sync::Arc;
 
-use guildhall_api::wire::{Code, Discovery, Problem};
+use guildhall_api::wire::{Code, Discovery};
 use guildhall_control::watch::{Kinds, Scope};
 use guildhall_core::{
     access::{Caller, Verb, authorize},
@@ -67,10 +68,10 @@ fn answered(kept: &Kept) -> Answer {
 }
 
 /// Answers from the state of now, or once it changes, or as a stream.
-pub(crate) async fn discover(api: &Api, call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn discover(api: &Api, call: Call) -> Result<Answer, Refusal> {
     let control = api.control()?;
     let namespace = call.namespace()?.clone();
-    let bad = |detail: String| Problem::new(Code::BadRequest, detail);
+    let bad = |detail: String| refuse(Code::BadRequest, detail);
     let filter = Filter::parse(call.query.pairs(), HANDLED)
         .map_err(|error| bad(format!("query parameter {error}")))?;
     let service = ServiceName::new(&call.target.name)

@@ -1,8 +1,9 @@
 //! Which handler answers what: every resource and method, in one match.
 
+use crate::http::problem::{Refusal, refuse};
 use std::sync::Arc;
 
-use guildhall_api::wire::{Code, Problem};
+use guildhall_api::wire::Code;
 use guildhall_core::document::Kind;
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
 };
 
 /// Answers `call`.
-pub(crate) async fn dispatch(api: &Arc<Api>, call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn dispatch(api: &Arc<Api>, call: Call) -> Result<Answer, Refusal> {
     match (call.target.resource, call.target.method) {
         (R::Collection(kind), M::Get) => documents::list(api, call, kind, false).await,
         (R::Collection(kind), M::Post) => documents::create(api, call, kind).await,
@@ -45,7 +46,7 @@ pub(crate) async fn dispatch(api: &Arc<Api>, call: Call) -> Result<Answer, Probl
         (R::OpenApi, _) => Ok(platform::openapi(api)),
         (R::ErrorPage, _) => platform::error_page(&call),
         // Paths are resolved together with their methods, so that nothing else arrives here.
-        (R::Collection(_) | R::Document(_) | R::Instances, _) => Err(Problem::new(
+        (R::Collection(_) | R::Document(_) | R::Instances, _) => Err(refuse(
             Code::MethodNotAllowed,
             "this path does not take this method",
         )),

@@ -1,6 +1,7 @@
 //! Documents of every kind: list, create, read, write, delete.
 
-use guildhall_api::wire::{Code, List, ListMetadata, MAX_LIMIT, Problem};
+use crate::http::problem::{Refusal, invalid, refuse};
+use guildhall_api::wire::{Code, List, ListMetadata, MAX_LIMIT};
 use guildhall_control::{
     documents::{ListQuery, Written},
     watch::Scope,
@@ -24,7 +25,7 @@ pub(crate) async fn list(
     call: Call,
     kind: Kind,
     of_service: bool,
-) -> Result<Answer, Problem> {
+) -> Result<Answer, Refusal> {
     let control = api.control()?;
     let mut query = ListQuery::new(kind, call.target.scope.one().cloned());
     query.service = of_service.then(|| call.target.name.as_str().into());
@@ -51,9 +52,9 @@ pub(crate) async fn list(
     Ok(answer)
 }
 
-fn limit(call: &Call) -> Result<Option<usize>, Problem> {
+fn limit(call: &Call) -> Result<Option<usize>, Refusal> {
     match call.query.parsed::<usize>(params::LIMIT)? {
-        Some(limit) if !(1..=MAX_LIMIT).contains(&limit) => Err(Problem::new(
+        Some(limit) if !(1..=MAX_LIMIT).contains(&limit) => Err(refuse(
             Code::BadRequest,
             format!("query parameter limit: from 1 to {MAX_LIMIT}"),
         )),
@@ -62,7 +63,7 @@ fn limit(call: &Call) -> Result<Option<usize>, Problem> {
 }
 
 /// `GET …/{plural}/{name}`
-pub(crate) async fn read(api: &Api, call: Call, kind: Kind) -> Result<Answer, Problem> {
+pub(crate) async fn read(api: &Api, call: Call, kind: Kind) -> Result<Answer, Refusal> {
     let control = api.control()?;
     let key = call.key(kind)?;
     let index = match reading::attend(api, &control, &call, &Scope::document(&key)).await? {
@@ -86,7 +87,7 @@ pub(crate) async fn read(api: &Api, call: Call, kind: Kind) -> Result<Answer, Pr
 }
 
 /// `PUT …/{plural}/{name}`
-pub(crate) async fn write(api: &Api, mut call: Call, kind: Kind) -> Result<Answer, Problem> {
+pub(crate) async fn write(api: &Api, mut call: Call, kind: Kind) -> Result<Answer, Refusal> {
     let key = call.key(kind)?;
     let bytes = call.read_body(api).await?;
     let json = accept::json_text(&call.headers, &bytes)?;
@@ -101,13 +102,13 @@ pub(crate) async fn write(api: &Api, mut call: Call, kind: Kind) -> Result<Answe
 }
 
 /// `POST …/{plural}`: under the document's own name, or one that the server makes up.
-pub(crate) async fn create(api: &Api, mut call: Call, kind: Kind) -> Result<Answer, Problem> {
+pub(crate) async fn create(api: &Api, mut call: Call, kind: Kind) -> Result<Answer, Refusal> {
     let namespace = call.namespace()?.clone();
     let bytes = call.read_body(api).await?;
     let mut body = accept::document(&call.headers, &bytes)?;
     if body.metadata.name.is_empty() {
         if kind == Kind::ServiceVersion {
-            return Err(Problem::new(
+            return Err(refuse(
                 Code::BadRequest,
                 "a version is not made up: PUT …/services/{service}/versions/{version}, or give metadata.name as service/version",
             ));
@@ -117,7 +118,7 @@ pub(crate) async fn create(api: &Api, mut call: Call, kind: Kind) -> Result<Answ
     let warnings = std::mem::take(&mut body.warnings);
     let document = body
         .into_document(kind, Some(&namespace), None)
-        .map_err(Problem::invalid)?;
+        .map_err(invalid)?;
     put(api, &call, document, &warnings).await
 }
 
@@ -134,12 +135,10 @@ pub(crate) fn typed(
     mut body: Body,
     kind: Kind,
     key: Option<&DocumentKey>,
-) -> Result<(Document, Vec<String>), Problem> {
+) -> Result<(Document, Vec<String>), Refusal> {
     let warnings = std::mem::take(&mut body.warnings);
     let (namespace, name) = (key.map(|key| &key.namespace), key.map(|key| &*key.name));
-    let document = body
-        .into_document(kind, namespace, name)
-        .map_err(Problem::invalid)?;
+    let document = body.into_document(kind, namespace, name).map_err(invalid)?;
     Ok((document, warnings))
 }
 
@@ -149,7 +148,7 @@ pub(crate) async fn put(
     call: &Call,
     document: Document,
     warnings: &[String],
-) -> Result<Answer, Problem> {
+) -> Result<Answer, Refusal> {
     let (precondition, dry_run) = (call.precondition()?, call.dry_run()?);
     let documents = api.control()?.documents();
     let written = documents
@@ -164,7 +163,7 @@ pub(crate) fn written_answer(
     written: &Written,
     dry_run: bool,
     warnings: &[String],
-) -> Result<Answer, Problem> {
+) -> Result<Answer, Refusal> {
     let mut answer = answer::document(&written.document)?;
     answer::warn(&mut answer, warnings);
     if !dry_run {
@@ -182,15 +181,15 @@ async fn write_with_version(
     call: Call,
     key: DocumentKey,
     parts: split::Parts,
-) -> Result<Answer, Problem> {
-    let body = Body::parse(&parts.service).map_err(Problem::invalid)?;
+) -> Result<Answer, Refusal> {
+    let body = Body::parse(&parts.service).map_err(invalid)?;
     let (service, warnings) = typed(body, Service::KIND, Some(&key))?;
     let version_key = DocumentKey::new(
         Kind::ServiceVersion,
         key.namespace.clone(),
         format!("{}/{}", key.name, parts.version_name),
     );
-    let body = Body::parse(&parts.version).map_err(Problem::invalid)?;
+    let body = Body::parse(&parts.version).map_err(invalid)?;
     let (version, _) = typed(body, Kind::ServiceVersion, Some(&version_key))?;
     let (precondition, dry_run) = (call.precondition()?, call.dry_run()?);
     let registry = api.control()?.registry();
@@ -202,7 +201,7 @@ async fn write_with_version(
 }
 
 /// `DELETE …/{plural}/{name}`
-pub(crate) async fn delete(api: &Api, call: Call, kind: Kind) -> Result<Answer, Problem> {
+pub(crate) async fn delete(api: &Api, call: Call, kind: Kind) -> Result<Answer, Refusal> {
     let (key, precondition, dry_run) = (call.key(kind)?, call.precondition()?, call.dry_run()?);
     let documents = api.control()?.documents();
     let index = documents

@@ -1,8 +1,9 @@
 //! Locks: acquire, renew, release. Reading and describing them goes the way of all documents.
 
+use crate::http::problem::Refusal;
 use std::time::Duration;
 
-use guildhall_api::wire::{AcquireLock, LockToken, Problem};
+use guildhall_api::wire::{AcquireLock, LockToken};
 
 use super::{
     Api, accept,
@@ -12,7 +13,7 @@ use super::{
 };
 
 /// `POST …/locks/{name}/acquire`
-pub(crate) async fn acquire(api: &Api, mut call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn acquire(api: &Api, mut call: Call) -> Result<Answer, Refusal> {
     let bytes = call.read_body(api).await?;
     let AcquireLock { owner, ttl, wait } = accept::typed(&call.headers, &bytes)?;
     let wait = wait
@@ -28,7 +29,7 @@ pub(crate) async fn acquire(api: &Api, mut call: Call) -> Result<Answer, Problem
 }
 
 /// `POST …/locks/{name}/renew`
-pub(crate) async fn renew(api: &Api, mut call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn renew(api: &Api, mut call: Call) -> Result<Answer, Refusal> {
     let bytes = call.read_body(api).await?;
     let LockToken { token } = accept::typed(&call.headers, &bytes)?;
     let (namespace, name) = (call.namespace()?, &call.target.name);
@@ -42,7 +43,7 @@ pub(crate) async fn renew(api: &Api, mut call: Call) -> Result<Answer, Problem> 
 }
 
 /// `POST …/locks/{name}/release`
-pub(crate) async fn release(api: &Api, mut call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn release(api: &Api, mut call: Call) -> Result<Answer, Refusal> {
     let bytes = call.read_body(api).await?;
     let LockToken { token } = accept::typed(&call.headers, &bytes)?;
     let (namespace, name) = (call.namespace()?, &call.target.name);

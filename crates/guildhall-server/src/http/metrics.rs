@@ -1,8 +1,9 @@
 //! `GET /metrics`: what this node counts about itself, as OpenMetrics text.
 
+use crate::http::problem::{Refusal, refuse};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use guildhall_api::wire::{Code, Problem};
+use guildhall_api::wire::Code;
 use guildhall_core::access::{Verb, authorize};
 use guildhall_gateway::Traffic as Counts;
 use http::StatusCode;
@@ -98,7 +99,7 @@ impl Metrics {
 }
 
 /// `GET /metrics`
-pub(crate) fn read(api: &Api, call: &Call) -> Result<Answer, Problem> {
+pub(crate) fn read(api: &Api, call: &Call) -> Result<Answer, Refusal> {
     authorize(&call.caller, Verb::Read, None, None, None)
         .map_err(|denied| problem::of(denied.into()))?;
     let mut registry = Registry::with_prefix("guildhall");
@@ -184,7 +185,7 @@ pub(crate) fn read(api: &Api, call: &Call) -> Result<Answer, Problem> {
     }
     let mut text = String::new();
     encode(&mut text, &registry)
-        .map_err(|_| Problem::new(Code::Internal, "the metrics could not be written"))?;
+        .map_err(|_| refuse(Code::Internal, "the metrics could not be written"))?;
     Ok(answer::text(CONTENT_TYPE, text))
 }
 

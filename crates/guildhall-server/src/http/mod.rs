@@ -18,7 +18,7 @@ pub(crate) mod openapi;
 mod pages;
 mod params;
 mod platform;
-mod problem;
+pub(crate) mod problem;
 mod query;
 mod reading;
 mod registry;

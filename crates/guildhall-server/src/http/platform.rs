@@ -1,7 +1,8 @@
 //! The node itself: liveness, readiness, status, snapshots, its own description.
 
+use crate::http::problem::{Refusal, refuse};
 use bytes::Bytes;
-use guildhall_api::wire::{Code, Problem, Status, StoreStatus};
+use guildhall_api::wire::{Code, Status, StoreStatus};
 use guildhall_core::{
     access::{Verb, authorize},
     document::Timestamp,
@@ -30,12 +31,12 @@ fn word(stage: Stage) -> &'static str {
 }
 
 /// `GET /healthz`: the process works, whatever else.
-pub(crate) fn live() -> Result<Answer, Problem> {
+pub(crate) fn live() -> Result<Answer, Refusal> {
     answer::json(&json!({"status": "ok"}))
 }
 
 /// `GET /readyz`
-pub(crate) fn ready(api: &Api) -> Result<Answer, Problem> {
+pub(crate) fn ready(api: &Api) -> Result<Answer, Refusal> {
     let mut stage = api.node.stage();
     if stage == Stage::Ready && !api.node.roles().iter().all(|role| role.serves) {
         stage = Stage::Starting;
@@ -77,7 +78,7 @@ pub(crate) fn status_of(api: &Api) -> Status<Statistics> {
 }
 
 /// `GET /api/v1/status`
-pub(crate) async fn status(api: &Api, call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn status(api: &Api, call: Call) -> Result<Answer, Refusal> {
     authorize(&call.caller, Verb::Read, None, None, None)
         .map_err(|denied| problem::of(denied.into()))?;
     if let Ok(control) = api.control() {
@@ -93,10 +94,10 @@ pub(crate) fn openapi(api: &Api) -> Answer {
 }
 
 /// `GET /docs/errors/{code}`
-pub(crate) fn error_page(call: &Call) -> Result<Answer, Problem> {
+pub(crate) fn error_page(call: &Call) -> Result<Answer, Refusal> {
     match Code::parse(&call.target.name).map(pages::of) {
         Some(page) => Ok(answer::text("text/markdown; charset=utf-8", page)),
-        None => Err(Problem::new(
+        None => Err(refuse(
             Code::NotFound,
             format!("{:?} is not a code of this version", call.target.name),
         )),

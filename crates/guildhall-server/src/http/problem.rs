@@ -2,40 +2,53 @@
 
 use guildhall_api::wire::{Code, Problem};
 use guildhall_control::Error;
-use guildhall_core::document::FieldProblem;
+use guildhall_core::document::{FieldProblem, Problems};
 use guildhall_store::Unavailable;
 
+/// A call that is refused. Boxed: answers are many, refusals few, and a problem is large.
+pub(crate) type Refusal = Box<Problem>;
+
+/// Refuses a call.
+pub(crate) fn refuse(code: Code, detail: impl Into<String>) -> Refusal {
+    Box::new(Problem::new(code, detail))
+}
+
+/// Refuses a document, with each of its bad fields.
+pub(crate) fn invalid(problems: Problems) -> Refusal {
+    Box::new(Problem::invalid(problems))
+}
+
 /// The problem to answer `error` with.
-pub(crate) fn of(error: Error) -> Problem {
+pub(crate) fn of(error: Error) -> Refusal {
     let text = error.to_string();
     match error {
-        Error::Denied(_) => Problem::new(Code::Forbidden, text),
-        Error::NotFound(_) | Error::CheckNotFound { .. } => Problem::new(Code::NotFound, text),
-        Error::Invalid(problems) => Problem::invalid(problems),
-        Error::Precondition { .. } => Problem::new(Code::PreconditionFailed, text),
-        Error::Conflict(_) | Error::Contention(_) => Problem::new(Code::Conflict, text),
-        Error::Gone => Problem::new(Code::ContinueExpired, text),
-        Error::BadContinue(_) => Problem::new(Code::BadRequest, text),
-        Error::ContractRefused(_) => Problem::new(Code::ContractBroken, text),
-        Error::Held { .. } => Problem::new(Code::LockHeld, text),
-        Error::NotHeld { .. } => Problem::new(Code::LockLost, text),
-        Error::TooManyWatchers { .. } => Problem::new(Code::TooManyRequests, text),
+        Error::Denied(_) => refuse(Code::Forbidden, text),
+        Error::NotFound(_) | Error::CheckNotFound { .. } => refuse(Code::NotFound, text),
+        Error::Invalid(problems) => invalid(problems),
+        Error::Precondition { .. } => refuse(Code::PreconditionFailed, text),
+        Error::Conflict(_) | Error::Contention(_) => refuse(Code::Conflict, text),
+        Error::Gone => refuse(Code::ContinueExpired, text),
+        Error::BadContinue(_) => refuse(Code::BadRequest, text),
+        Error::ContractRefused(_) => refuse(Code::ContractBroken, text),
+        Error::Held { .. } => refuse(Code::LockHeld, text),
+        Error::NotHeld { .. } => refuse(Code::LockLost, text),
+        Error::TooManyWatchers { .. } => refuse(Code::TooManyRequests, text),
         Error::TooLarge(_) => {
-            let mut problem = Problem::new(Code::InvalidDocument, text.clone());
+            let mut problem = refuse(Code::InvalidDocument, text.clone());
             problem.errors = vec![FieldProblem {
                 pointer: String::new(),
                 detail: text,
             }];
             problem
         }
-        Error::ReadOnly(_) => Problem::new(Code::ReadOnly, text),
+        Error::ReadOnly(_) => refuse(Code::ReadOnly, text),
         Error::Unavailable(Unavailable::Unsupported(_)) => internal(&text),
         Error::Unavailable(_) | Error::Stopped | Error::NotOnDuty { .. } => {
-            Problem::new(Code::NotReady, text)
+            refuse(Code::NotReady, text)
         }
         Error::Unknown(_) => {
             tracing::error!(error = %text, "whether a write was made is not known");
-            Problem::new(
+            refuse(
                 Code::Timeout,
                 "whether this was done is not known; read before trying again",
             )
@@ -45,9 +58,9 @@ pub(crate) fn of(error: Error) -> Problem {
 }
 
 /// A fault of the server's: the client gets no cause, the log does.
-fn internal(cause: &str) -> Problem {
+fn internal(cause: &str) -> Refusal {
     tracing::error!(error = %cause, "a call failed");
-    Problem::new(
+    refuse(
         Code::Internal,
         "the server could not do this; its log has the cause under this request's id",
     )

@@ -1,8 +1,9 @@
 //! A request's query: strict, so that a misspelt filter is an error and not a wider answer.
 
+use crate::http::problem::{Refusal, refuse};
 use std::{borrow::Cow, fmt::Display, str::FromStr};
 
-use guildhall_api::wire::{Code, Problem};
+use guildhall_api::wire::Code;
 use guildhall_core::document::{Index, Period, nearest};
 use percent_encoding::percent_decode_str;
 
@@ -14,7 +15,7 @@ pub(crate) struct Query {
 
 impl Query {
     /// Decodes `raw`, the part after the question mark.
-    pub(crate) fn parse(raw: Option<&str>) -> Result<Self, Problem> {
+    pub(crate) fn parse(raw: Option<&str>) -> Result<Self, Refusal> {
         let Some(raw) = raw.filter(|raw| !raw.is_empty()) else {
             return Ok(Self::default());
         };
@@ -23,12 +24,12 @@ impl Query {
             Ok((decode(key)?, decode(value)?))
         });
         Ok(Self {
-            pairs: pairs.collect::<Result<_, Problem>>()?,
+            pairs: pairs.collect::<Result<_, Refusal>>()?,
         })
     }
 
     /// Refuses parameters that `known` does not name; a name that ends in `.` stands for all that begin with it.
-    pub(crate) fn only(&self, known: &[&str]) -> Result<(), Problem> {
+    pub(crate) fn only(&self, known: &[&str]) -> Result<(), Refusal> {
         let is_known = |key: &str| {
             known
                 .iter()
@@ -36,7 +37,7 @@ impl Query {
         };
         match self.pairs.iter().find(|(key, _)| !is_known(key)) {
             None => Ok(()),
-            Some((key, _)) => Err(Problem::new(
+            Some((key, _)) => Err(refuse(
                 Code::BadRequest,
                 match nearest(key, known.iter().copied()) {
                     Some(near) => {
@@ -75,22 +76,22 @@ impl Query {
     }
 
     /// The value of `key` as a `T`; the error of `T` tells what would be right.
-    pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, key: &str) -> Result<Option<T>, Problem> {
+    pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, key: &str) -> Result<Option<T>, Refusal> {
         let Some(text) = self.get(key) else {
             return Ok(None);
         };
-        text.parse().map(Some).map_err(|error| {
-            Problem::new(Code::BadRequest, format!("query parameter {key}: {error}"))
-        })
+        text.parse()
+            .map(Some)
+            .map_err(|error| refuse(Code::BadRequest, format!("query parameter {key}: {error}")))
     }
 
     /// The value of `key` as a flag: `true`, `false`, or nothing at all for true.
-    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, Problem> {
+    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, Refusal> {
         match self.get(key) {
             None => Ok(None),
             Some("" | "true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
-            Some(other) => Err(Problem::new(
+            Some(other) => Err(refuse(
                 Code::BadRequest,
                 format!("query parameter {key}: true or false, not {other:?}"),
             )),
@@ -98,17 +99,17 @@ impl Query {
     }
 
     /// `index`, or `key` in its place.
-    pub(crate) fn index(&self, key: &str) -> Result<Option<Index>, Problem> {
+    pub(crate) fn index(&self, key: &str) -> Result<Option<Index>, Refusal> {
         self.parsed(key)
     }
 
     /// The value of `key` as a duration.
-    pub(crate) fn period(&self, key: &str) -> Result<Option<Period>, Problem> {
+    pub(crate) fn period(&self, key: &str) -> Result<Option<Period>, Refusal> {
         self.parsed(key)
     }
 }
 
-fn decode(text: &str) -> Result<String, Problem> {
+fn decode(text: &str) -> Result<String, Refusal> {
     // In queries a plus is a space; a real plus is encoded.
     let text: Cow<'_, str> = if text.contains('+') {
         text.replace('+', " ").into()
@@ -117,7 +118,7 @@ fn decode(text: &str) -> Result<String, Problem> {
     };
     match percent_decode_str(&text).decode_utf8() {
         Ok(decoded) => Ok(decoded.into_owned()),
-        Err(_) => Err(Problem::new(
+        Err(_) => Err(refuse(
             Code::BadRequest,
             format!("{text:?} in the query is not UTF-8 once decoded"),
         )),

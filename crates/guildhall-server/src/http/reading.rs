@@ -1,8 +1,9 @@
 //! What every read can do: wait for an index, be a long poll, be a stream.
 
+use crate::http::problem::{Refusal, refuse};
 use std::time::Duration;
 
-use guildhall_api::wire::{Code, Problem};
+use guildhall_api::wire::Code;
 use guildhall_control::{Control, watch::Scope};
 use guildhall_core::document::Index;
 
@@ -12,7 +13,7 @@ use super::{Api, answer::Answer, call::Call, params, problem, watch};
 const USUAL_WAIT: Duration = Duration::from_secs(30);
 
 /// Waits until everything up to `minIndex`, if the call has one, can be read.
-pub(crate) async fn settle(api: &Api, control: &Control, call: &Call) -> Result<(), Problem> {
+pub(crate) async fn settle(api: &Api, control: &Control, call: &Call) -> Result<(), Refusal> {
     let Some(index) = call.query.index(params::MIN_INDEX)? else {
         return Ok(());
     };
@@ -20,7 +21,7 @@ pub(crate) async fn settle(api: &Api, control: &Control, call: &Call) -> Result<
     match tokio::time::timeout(wait, control.wait_for(index)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(problem::of(error)),
-        Err(_) => Err(Problem::new(
+        Err(_) => Err(refuse(
             Code::IndexNotReached,
             format!(
                 "this server has not seen index {index} within {wait:?}; try again, or ask without minIndex"
@@ -36,7 +37,7 @@ pub(crate) async fn attend(
     control: &Control,
     call: &Call,
     scope: &Scope,
-) -> Result<Attended, Problem> {
+) -> Result<Attended, Refusal> {
     settle(api, control, call).await?;
     if call.query.flag(params::WATCH)?.unwrap_or(false) {
         let from = watch::resume(call, params::INDEX)?;
@@ -61,11 +62,11 @@ pub(crate) async fn poll(
     control: &Control,
     call: &Call,
     scope: &Scope,
-) -> Result<Index, Problem> {
+) -> Result<Index, Refusal> {
     let since = call.query.index(params::INDEX)?;
     let wait = call.query.period(params::WAIT)?;
     if since.is_none() && wait.is_some() {
-        return Err(Problem::new(
+        return Err(refuse(
             Code::BadRequest,
             "wait needs index: the index of the answer you have",
         ));

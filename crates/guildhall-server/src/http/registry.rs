@@ -1,8 +1,9 @@
 //! What is said about instances, and what the registry says about the whole.
 
+use crate::http::problem::{Refusal, refuse};
 use std::cmp::Reverse;
 
-use guildhall_api::wire::{Code, HeartbeatAnswer, MaintenanceBody, Problem, ReportBody, Timeline};
+use guildhall_api::wire::{Code, HeartbeatAnswer, MaintenanceBody, ReportBody, Timeline};
 use guildhall_control::watch::{Kinds, Scope};
 use guildhall_core::{
     document::{Document, InstanceId, Kind, ServiceName},
@@ -17,7 +18,7 @@ use super::{
 };
 
 /// `POST …/services/{service}/instances`: registers under an id that the server makes up, unless the document has one.
-pub(crate) async fn register(api: &Api, mut call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn register(api: &Api, mut call: Call) -> Result<Answer, Refusal> {
     let bytes = call.read_body(api).await?;
     let body = accept::document(&call.headers, &bytes)?;
     let id = match body.metadata.name.as_str() {
@@ -31,7 +32,7 @@ pub(crate) async fn register(api: &Api, mut call: Call) -> Result<Answer, Proble
 }
 
 /// `PUT …/instances/{id}/heartbeat`
-pub(crate) async fn heartbeat(api: &Api, call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn heartbeat(api: &Api, call: Call) -> Result<Answer, Refusal> {
     let control = api.control()?;
     let key = call.key(Kind::Instance)?;
     control
@@ -62,7 +63,7 @@ pub(crate) async fn heartbeat(api: &Api, call: Call) -> Result<Answer, Problem> 
 }
 
 /// `PUT …/instances/{id}/checks/{check}`
-pub(crate) async fn report(api: &Api, mut call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn report(api: &Api, mut call: Call) -> Result<Answer, Refusal> {
     let bytes = call.read_body(api).await?;
     let said: ReportBody = accept::typed(&call.headers, &bytes)?;
     let key = call.key(Kind::Instance)?;
@@ -81,7 +82,7 @@ pub(crate) async fn report(api: &Api, mut call: Call) -> Result<Answer, Problem>
 }
 
 /// `PUT …/instances/{id}/maintenance`
-pub(crate) async fn maintain(api: &Api, mut call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn maintain(api: &Api, mut call: Call) -> Result<Answer, Refusal> {
     let bytes = call.read_body(api).await?;
     let asked: MaintenanceBody = accept::typed(&call.headers, &bytes)?;
     let key = call.key(Kind::Instance)?;
@@ -106,7 +107,7 @@ pub(crate) async fn maintain(api: &Api, mut call: Call) -> Result<Answer, Proble
 }
 
 /// `GET …/instances/{id}/timeline`
-pub(crate) async fn timeline(api: &Api, call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn timeline(api: &Api, call: Call) -> Result<Answer, Refusal> {
     let control = api.control()?;
     reading::settle(api, &control, &call).await?;
     let key = call.key(Kind::Instance)?;
@@ -116,9 +117,8 @@ pub(crate) async fn timeline(api: &Api, call: Call) -> Result<Answer, Problem> {
         .await
         .map_err(problem::of)?;
     let (service, id) = call.service_and_name();
-    let bad = |error: guildhall_core::document::NameError| {
-        Problem::new(Code::BadRequest, error.to_string())
-    };
+    let bad =
+        |error: guildhall_core::document::NameError| refuse(Code::BadRequest, error.to_string());
     let mut timeline = Timeline {
         service: ServiceName::new(service).map_err(bad)?,
         namespace: key.namespace.clone(),
@@ -139,7 +139,7 @@ fn registered() -> Scope {
 }
 
 /// `GET …/graph`
-pub(crate) async fn graph(api: &Api, call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn graph(api: &Api, call: Call) -> Result<Answer, Refusal> {
     let control = api.control()?;
     let namespace = call.namespace()?.clone();
     reading::settle(api, &control, &call).await?;
@@ -160,11 +160,11 @@ pub(crate) async fn graph(api: &Api, call: Call) -> Result<Answer, Problem> {
 }
 
 /// `GET …/graph/impact/{service}`
-pub(crate) async fn impact(api: &Api, call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn impact(api: &Api, call: Call) -> Result<Answer, Refusal> {
     let control = api.control()?;
     let namespace = call.namespace()?.clone();
     let service = ServiceName::new(&call.target.name).map_err(|error| {
-        Problem::new(
+        refuse(
             Code::BadRequest,
             format!("the service in the path: {error}"),
         )
@@ -187,7 +187,7 @@ pub(crate) async fn impact(api: &Api, call: Call) -> Result<Answer, Problem> {
 }
 
 /// `GET …/stats`
-pub(crate) async fn statistics(api: &Api, call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn statistics(api: &Api, call: Call) -> Result<Answer, Refusal> {
     let control = api.control()?;
     let mut scope = registered();
     scope.namespace = call.target.scope.one().cloned();

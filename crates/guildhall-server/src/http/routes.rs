@@ -3,10 +3,10 @@
 //! The canonical path is `/api/v1/namespaces/{ns}/…`; without `namespaces/{ns}` the namespace is `default`, and
 //! `namespaces/-` is all of them. Matching slices costs less than a router's tree, and reads like the specification.
 
+use crate::http::problem::{Refusal, refuse};
 use std::borrow::Cow;
 
 use guildhall_api::wire::Code;
-use guildhall_api::wire::Problem;
 use guildhall_core::document::{Kind, Namespace};
 use percent_encoding::percent_decode_str;
 use smallvec::SmallVec;
@@ -242,11 +242,11 @@ impl Resource {
 }
 
 /// Finds what `method` and `path` ask for, or the problem to answer with.
-pub(crate) fn resolve(method: &http::Method, path: &str) -> Result<Target, Problem> {
+pub(crate) fn resolve(method: &http::Method, path: &str) -> Result<Target, Refusal> {
     let segments: SmallVec<[&str; 10]> =
         path.strip_prefix('/').unwrap_or(path).split('/').collect();
     let unknown = || {
-        Problem::new(
+        refuse(
             Code::UnknownPath,
             format!("nothing is served at {path:?}; /api/openapi.json lists every path of the API"),
         )
@@ -274,7 +274,7 @@ pub(crate) fn resolve(method: &http::Method, path: &str) -> Result<Target, Probl
     let allowed = resource.methods();
     let Some(method) = Method::of(method).filter(|method| allowed.contains(method)) else {
         let words: Vec<&str> = allowed.iter().map(|method| method.word()).collect();
-        return Err(Problem::new(
+        return Err(refuse(
             Code::MethodNotAllowed,
             format!("{path:?} takes {}", words.join(", ")),
         ));
@@ -369,10 +369,10 @@ fn kind(plural: &str) -> Option<Kind> {
         .find(|kind| kind.plural() == plural)
 }
 
-fn namespace(segment: &str) -> Result<Namespace, Problem> {
+fn namespace(segment: &str) -> Result<Namespace, Refusal> {
     let name = decode(segment)?;
     Namespace::new(&name).map_err(|error| {
-        Problem::new(
+        refuse(
             Code::BadRequest,
             format!("the namespace in the path: {error}"),
         )
@@ -380,11 +380,11 @@ fn namespace(segment: &str) -> Result<Namespace, Problem> {
 }
 
 /// Percent-decodes names of a path. An encoded slash is refused: it would forge a key of another document.
-fn decode(text: &str) -> Result<Cow<'_, str>, Problem> {
+fn decode(text: &str) -> Result<Cow<'_, str>, Refusal> {
     if !text.contains('%') {
         return Ok(Cow::Borrowed(text));
     }
-    let bad = |why| Problem::new(Code::BadRequest, format!("{text:?} in the path {why}"));
+    let bad = |why| refuse(Code::BadRequest, format!("{text:?} in the path {why}"));
     let decoded = percent_decode_str(text)
         .decode_utf8()
         .map_err(|_| bad("is not UTF-8 once decoded"))?;

@@ -3,6 +3,7 @@
 //! A stack of layers would box and clone for each of these steps; the registry's bar is a few microseconds a request.
 //! Only what is asked for most (a discovery answer that is kept) is answered without a future of its own.
 
+use crate::http::problem::Refusal;
 use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
 
 use guildhall_api::wire::{Problem, header as names};
@@ -65,7 +66,7 @@ impl Handle for Api {
     }
 }
 
-async fn run(api: &Arc<Api>, call: Call) -> Result<Answer, Problem> {
+async fn run(api: &Arc<Api>, call: Call) -> Result<Answer, Refusal> {
     call.query
         .only(params::accepted(call.target.resource, call.target.method))?;
     dispatch::dispatch(api, call).await
@@ -73,7 +74,7 @@ async fn run(api: &Arc<Api>, call: Call) -> Result<Answer, Problem> {
 
 impl Api {
     /// Finds what is asked for and who asks. Who asks is known first, so that a stranger cannot tell paths apart.
-    fn admit(&self, parts: &Parts) -> Result<(Target, Arc<Principal>), Problem> {
+    fn admit(&self, parts: &Parts) -> Result<(Target, Arc<Principal>), Refusal> {
         let target = resolve(&parts.method, parts.uri.path());
         if let Ok(target) = &target
             && target.resource.is_public()
@@ -117,11 +118,11 @@ impl Entered {
         api: &Api,
         what: Option<(Resource, Method)>,
         parts: &Parts,
-        outcome: Result<Answer, Problem>,
+        outcome: Result<Answer, Refusal>,
     ) -> Answer {
         let mut answer = match outcome {
             Ok(answer) => answer,
-            Err(problem) => refused(problem, &self.id),
+            Err(problem) => refused(*problem, &self.id),
         };
         answer.headers_mut().insert(names::REQUEST_ID, self.header);
         let status = answer.status();

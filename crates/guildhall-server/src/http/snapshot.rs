@@ -1,10 +1,11 @@
 //! Snapshots of the control store: saved while it runs, restored while it runs.
 
+use crate::http::problem::{Refusal, refuse};
 use std::io;
 
 use bytes::Bytes;
 use futures_util::stream;
-use guildhall_api::wire::{Code, Problem};
+use guildhall_api::wire::Code;
 use guildhall_core::access::{Verb, authorize};
 use guildhall_store::{Snapshot, embedded::OpenError};
 use http::{HeaderValue, header};
@@ -24,19 +25,19 @@ use crate::platform::{Plane, PlaneError};
 /// The most bytes of a snapshot that is sent here.
 const MOST: u64 = 64 << 30;
 
-fn admin(call: &Call) -> Result<(), Problem> {
+fn admin(call: &Call) -> Result<(), Refusal> {
     authorize(&call.caller, Verb::Admin, None, None, None)
         .map_err(|denied| problem::of(denied.into()))
 }
 
 /// `GET /api/v1/snapshot`
-pub(crate) async fn save(api: &Api, call: &Call) -> Result<Answer, Problem> {
+pub(crate) async fn save(api: &Api, call: &Call) -> Result<Answer, Refusal> {
     admin(call)?;
     let plane = api.plane()?;
     let snapshot = plane
         .save()
         .await
-        .map_err(|error| Problem::new(Code::NotReady, error.to_string()))?;
+        .map_err(|error| refuse(Code::NotReady, error.to_string()))?;
     let index = snapshot.index();
     let chunks = stream::unfold(Some(snapshot), |snapshot: Option<Snapshot>| async {
         let mut snapshot = snapshot?;
@@ -59,14 +60,11 @@ pub(crate) async fn save(api: &Api, call: &Call) -> Result<Answer, Problem> {
 }
 
 /// `POST /api/v1/snapshot`
-pub(crate) async fn restore(api: &Api, mut call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn restore(api: &Api, mut call: Call) -> Result<Answer, Refusal> {
     admin(&call)?;
     let plane = api.plane()?.clone();
     let Some(body) = call.body.take() else {
-        return Err(Problem::new(
-            Code::BadRequest,
-            "send a snapshot as the body",
-        ));
+        return Err(refuse(Code::BadRequest, "send a snapshot as the body"));
     };
     tracing::info!(principal = %call.caller.principal, request = %call.caller.request_id, "a snapshot is being restored");
     // The exchange of stores must not stop half-way because a client went away.
@@ -80,7 +78,7 @@ pub(crate) async fn restore(api: &Api, mut call: Call) -> Result<Answer, Problem
         restored
     });
     let restored = restored.await.map_err(|_| {
-        Problem::new(
+        refuse(
             Code::Internal,
             "the restore was given up; see the server's log",
         )
@@ -92,10 +90,10 @@ pub(crate) async fn restore(api: &Api, mut call: Call) -> Result<Answer, Problem
 }
 
 /// Writes the body to a file beside the store.
-async fn receive(mut body: Incoming, plane: &Plane) -> Result<(), Problem> {
+async fn receive(mut body: Incoming, plane: &Plane) -> Result<(), Refusal> {
     let failed = |error: io::Error| {
         tracing::error!(%error, "a snapshot could not be received");
-        Problem::new(
+        refuse(
             Code::Internal,
             format!("the snapshot could not be kept: {error}; check the server's disk"),
         )
@@ -106,12 +104,12 @@ async fn receive(mut body: Incoming, plane: &Plane) -> Result<(), Problem> {
     let mut bytes = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            Problem::new(Code::BadRequest, format!("the snapshot broke off: {error}"))
+            refuse(Code::BadRequest, format!("the snapshot broke off: {error}"))
         })?;
         let chunk = frame.into_data().unwrap_or_else(|_| Bytes::new());
         bytes += chunk.len() as u64;
         if bytes > MOST {
-            return Err(Problem::new(
+            return Err(refuse(
                 Code::BodyTooLarge,
                 format!("a snapshot has at most {MOST} bytes"),
             ));
@@ -121,14 +119,14 @@ async fn receive(mut body: Incoming, plane: &Plane) -> Result<(), Problem> {
     file.flush().await.map_err(failed)
 }
 
-fn refused(error: PlaneError) -> Problem {
+fn refused(error: PlaneError) -> Refusal {
     match &error {
         PlaneError::Open(OpenError::Dump(_)) => {
-            Problem::new(Code::BadRequest, format!("this is no snapshot: {error}"))
+            refuse(Code::BadRequest, format!("this is no snapshot: {error}"))
         }
         _ => {
             tracing::error!(%error, "a snapshot could not be restored");
-            Problem::new(Code::Internal, error.to_string())
+            refuse(Code::Internal, error.to_string())
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A PUT of a service may carry what its code says, too: this takes the two apart.
 
-use guildhall_api::wire::{Code, Problem};
+use crate::http::problem::{Refusal, invalid, refuse};
+use guildhall_api::wire::Code;
 use guildhall_core::document::Problems;
 use serde_json::{Map, Value};
 
@@ -19,7 +20,7 @@ pub(crate) struct Parts {
 }
 
 /// Takes a service's document apart; `None` if it says nothing about a version.
-pub(crate) fn service(json: &str) -> Result<Option<Parts>, Problem> {
+pub(crate) fn service(json: &str) -> Result<Option<Parts>, Refusal> {
     // Most services say nothing about a version, and are spared a second reading.
     if !(json.contains("\"version\"")
         || OF_VERSION
@@ -44,14 +45,11 @@ pub(crate) fn service(json: &str) -> Result<Option<Parts>, Problem> {
         None => {
             let field = of_version.keys().next().map_or("api", String::as_str);
             let detail = "belongs to a version of the service; give spec.version, too";
-            return Err(Problem::invalid(Problems::one(
-                format!("/spec/{field}"),
-                detail,
-            )));
+            return Err(invalid(Problems::one(format!("/spec/{field}"), detail)));
         }
         Some(Value::String(name)) if !name.contains('/') => name,
         Some(_) => {
-            return Err(Problem::invalid(Problems::one(
+            return Err(invalid(Problems::one(
                 "/spec/version",
                 "the version's name, as text without a slash",
             )));
@@ -59,7 +57,7 @@ pub(crate) fn service(json: &str) -> Result<Option<Parts>, Problem> {
     };
     let version = serde_json::json!({"spec": of_version}).to_string();
     let service = serde_json::to_string(&document).map_err(|error| {
-        Problem::new(
+        refuse(
             Code::BadRequest,
             format!("the body cannot be taken apart: {error}"),
         )

@@ -1,5 +1,6 @@
 //! Event streams: what a subscription tells, as server-sent events.
 
+use crate::http::problem::{Refusal, refuse};
 use std::{
     collections::HashSet,
     future::Future,
@@ -10,9 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::Stream;
-use guildhall_api::wire::{
-    Code, DeletedDocument, EventKind, Problem, Resync, header as names, sse,
-};
+use guildhall_api::wire::{Code, DeletedDocument, EventKind, Resync, header as names, sse};
 use guildhall_control::{
     Control,
     watch::{Event, EventKind as Told, Kinds, Scope, Subscription},
@@ -36,7 +35,7 @@ use super::{
 const PIECE: usize = 16 * 1024;
 
 /// `GET …/watch`
-pub(crate) async fn many(api: &Api, call: &Call) -> Result<Answer, Problem> {
+pub(crate) async fn many(api: &Api, call: &Call) -> Result<Answer, Refusal> {
     let control = api.control()?;
     reading::settle(api, &control, call).await?;
     let mut kinds = Vec::new();
@@ -65,20 +64,20 @@ pub(crate) async fn many(api: &Api, call: &Call) -> Result<Answer, Problem> {
     .await
 }
 
-fn unknown_kind(word: &str) -> Problem {
+fn unknown_kind(word: &str) -> Refusal {
     let plurals = || Kind::ALL.iter().map(|kind| kind.plural());
     let hint = match nearest(word, plurals()) {
         Some(near) => format!("did you mean {near:?}?"),
         None => format!("known are: {}", plurals().collect::<Vec<_>>().join(", ")),
     };
-    Problem::new(
+    refuse(
         Code::BadRequest,
         format!("query parameter kinds: unknown kind {word:?}; {hint}"),
     )
 }
 
 /// Where the stream is to be taken up: `Last-Event-ID`, which browsers send by themselves, or the parameter.
-pub(crate) fn resume(call: &Call, parameter: &str) -> Result<Option<Index>, Problem> {
+pub(crate) fn resume(call: &Call, parameter: &str) -> Result<Option<Index>, Refusal> {
     let last = call
         .headers
         .get(names::LAST_EVENT_ID)
@@ -88,7 +87,7 @@ pub(crate) fn resume(call: &Call, parameter: &str) -> Result<Option<Index>, Prob
         Some(last) => last
             .parse()
             .map(Some)
-            .map_err(|error| Problem::new(Code::BadRequest, format!("Last-Event-ID: {error}"))),
+            .map_err(|error| refuse(Code::BadRequest, format!("Last-Event-ID: {error}"))),
     }
 }
 
@@ -100,7 +99,7 @@ pub(crate) async fn open(
     scope: Scope,
     from: Option<Index>,
     filter: Option<Filter>,
-) -> Result<Answer, Problem> {
+) -> Result<Answer, Refusal> {
     let subscription = control
         .watch(&call.caller, scope, from)
         .await

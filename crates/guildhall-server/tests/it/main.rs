@@ -1,4 +1,9 @@
 //! The platform through its own front door: the builder, the API over HTTP, the binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 mod cli;
 mod discovery;
