@@ -1,16 +1,25 @@
 //! CPU time per proxied request: one gateway worker, 64 keep-alive connections, 1 KiB answers.
 //!
 //! ```text
-//! cargo bench -p guildhall-gateway --bench proxy -- [gateway|gateway-log|nginx|nginx-work]... [seconds=5]
+//! cargo bench -p guildhall-gateway --bench proxy -- [gateway|gateway-log|gateway-16k|nginx|nginx-work]... [seconds=5]
+//! cargo bench -p guildhall-gateway --bench proxy -- change
 //! ```
 //!
-//! `nginx` is bare; `nginx-work` does what the gateway does: request id, forwarded headers, access
+//! `gateway-16k` has 16,000 further routes on the same host; `change` adds routes to those, idle and
+//! under load, and tells how long each took to be answered with 200. `nginx` is bare; `nginx-work` does what the gateway does: request id, forwarded headers, access
 //! log. Client, backend and proxy share this machine's cores, so that requests per second say
 //! little; the proxy's CPU time per request is what counts, read from the kernel for its thread.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures real time, prints, and ends at what it cannot do"
+)]
 
 use std::{
     fs,
     future::Future,
+    io::{Read, Write},
     net::SocketAddr,
     path::Path,
     pin::Pin,
@@ -25,17 +34,19 @@ use std::{
 
 use guildhall_core::{
     document::{Body, Document, Index, Kind},
-    source::{SnapshotSource, Update},
+    source::{Change, SnapshotSource, Update},
 };
 use guildhall_gateway::{AccessLog, Gateway, GatewayHandle, LogFormat, Options};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 
 const CONNECTIONS: usize = 64;
 const BODY: usize = 1024;
+const MANY: usize = 16_000;
 const REQUEST: &[u8] = b"GET /api/items?page=1 HTTP/1.1\r\nHost: bench.test\r\nUser-Agent: bench/1.0\r\n\
                          Accept: application/json\r\nAccept-Encoding: gzip\r\nX-Client: some-value\r\n\r\n";
 
@@ -55,6 +66,9 @@ fn main() {
         peers = vec!["gateway".to_owned(), "nginx".to_owned()];
     }
     let backend = backend();
+    if peers == ["change"] {
+        return change(backend);
+    }
     let directory = tempfile::tempdir().expect("a directory");
     println!(
         "{:<14} {:>12} {:>12} {:>10}",
@@ -62,8 +76,9 @@ fn main() {
     );
     for peer in &peers {
         let proxy = match peer.as_str() {
-            "gateway" => Proxy::gateway(backend, None),
-            "gateway-log" => Proxy::gateway(backend, Some(directory.path())),
+            "gateway" => Proxy::gateway(backend, None, 0).0,
+            "gateway-16k" => Proxy::gateway(backend, None, MANY).0,
+            "gateway-log" => Proxy::gateway(backend, Some(directory.path()), 0).0,
             "nginx" => Proxy::nginx(backend, directory.path(), false),
             "nginx-work" => Proxy::nginx(backend, directory.path(), true),
             other => panic!("there is no proxy {other:?}"),
@@ -105,7 +120,12 @@ impl Drop for Running {
 }
 
 impl Proxy {
-    fn gateway(backend: SocketAddr, log: Option<&Path>) -> Self {
+    /// With the end that feeds it.
+    fn gateway(
+        backend: SocketAddr,
+        log: Option<&Path>,
+        routes: usize,
+    ) -> (Self, UnboundedSender<Update>) {
         let options = Options {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             workers: 1,
@@ -119,8 +139,9 @@ impl Proxy {
             },
             ..Options::default()
         };
-        let handle =
-            Gateway::start(options, Box::new(Fixed(Some(documents(backend))))).expect("a gateway");
+        let (updates, source) = unbounded_channel();
+        updates.send(documents(backend, routes)).expect("a source");
+        let handle = Gateway::start(options, Box::new(Fed(source))).expect("a gateway");
         while !handle.status().ready {
             thread::sleep(Duration::from_millis(1));
         }
@@ -139,11 +160,15 @@ impl Proxy {
             }
         };
         let schedstat = worker.join("schedstat").display().to_string();
-        Self {
-            address: handle.addresses()[0],
-            schedstat,
-            _running: Running::Gateway(handle),
-        }
+        let address = handle.addresses()[0];
+        (
+            Self {
+                address,
+                schedstat,
+                _running: Running::Gateway(handle),
+            },
+            updates,
+        )
     }
 
     fn nginx(backend: SocketAddr, directory: &Path, work: bool) -> Self {
@@ -207,38 +232,102 @@ impl Proxy {
     }
 }
 
-/// A source with one update.
-struct Fixed(Option<Update>);
+/// A source fed by hand.
+struct Fed(UnboundedReceiver<Update>);
 
-impl SnapshotSource for Fixed {
+impl SnapshotSource for Fed {
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Update>> + Send + '_>> {
-        Box::pin(std::future::ready(self.0.take()))
+        Box::pin(self.0.recv())
     }
 }
 
-fn documents(backend: SocketAddr) -> Update {
-    let document = |kind, name: &str, spec: serde_json::Value| -> Document {
-        let json = json!({"metadata": {"name": name}, "spec": spec}).to_string();
-        Body::parse(&json)
-            .and_then(|body| body.into_document(kind, None, None))
-            .expect("a document")
-    };
+fn document(kind: Kind, name: &str, spec: &serde_json::Value) -> Document {
+    let json = json!({"metadata": {"name": name}, "spec": spec}).to_string();
+    Body::parse(&json)
+        .and_then(|body| body.into_document(kind, None, None))
+        .expect("a document")
+}
+
+fn route(name: &str, prefix: &str) -> Document {
+    let rule = json!({"matches": [{"path": {"value": prefix}}], "backendRefs": [{"name": "svc"}]});
+    document(
+        Kind::HttpRoute,
+        name,
+        &json!({"hostnames": ["bench.test"], "rules": [rule]}),
+    )
+}
+
+fn documents(backend: SocketAddr, routes: usize) -> Update {
     let address =
         json!({"service": "svc", "host": backend.ip().to_string(), "port": backend.port()});
-    let api = json!({"hostnames": ["bench.test"], "rules": [{
-        "matches": [{"path": {"value": "/api"}}],
-        "backendRefs": [{"name": "svc"}],
-    }]});
+    let mut documents = vec![
+        document(Kind::Instance, "one", &address),
+        route("api", "/api"),
+    ];
+    documents
+        .extend((0..routes).map(|n| route(&format!("r{n}"), &format!("/group-{}/{n}", n % 100))));
     Update::Full {
         index: Some(Index {
             incarnation: 1,
             revision: 1,
         }),
-        documents: vec![
-            document(Kind::Instance, "one", address),
-            document(Kind::HttpRoute, "api", api),
-        ],
+        documents,
     }
+}
+
+/// From the creation of a route to its first 200, idle and under load, among many routes.
+fn change(backend: SocketAddr) {
+    let started = Instant::now();
+    let (proxy, updates) = Proxy::gateway(backend, None, MANY);
+    println!(
+        "{MANY} routes are in effect after {:.0?}",
+        started.elapsed()
+    );
+    let mut revision = 1;
+    for (when, busy) in [("idle", false), ("under load", true)] {
+        let address = proxy.address;
+        let load = busy.then(|| thread::spawn(move || load(address, Duration::from_secs(4))));
+        let mut took: Vec<Duration> = Vec::new();
+        for _ in 0..30 {
+            revision += 1;
+            let prefix = format!("/new-{revision}");
+            let index = Index {
+                incarnation: 1,
+                revision,
+            };
+            let changes = vec![Change::Put(route(&format!("new-{revision}"), &prefix))];
+            let began = Instant::now();
+            updates
+                .send(Update::Delta { index, changes })
+                .expect("a source");
+            while !is_answered(address, &prefix) {
+                thread::sleep(Duration::from_micros(200));
+            }
+            took.push(began.elapsed());
+        }
+        took.sort();
+        println!(
+            "{when}: median {:.1?}, worst of 30 {:.1?}",
+            took[15], took[29]
+        );
+        if let Some(load) = load {
+            let done = load.join().expect("clients");
+            println!(
+                "{} requests meanwhile, {} failed",
+                done.answered, done.failed
+            );
+        }
+    }
+}
+
+fn is_answered(proxy: SocketAddr, path: &str) -> bool {
+    let mut stream = std::net::TcpStream::connect(proxy).expect("a connection");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: bench.test\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut head = [0; 12];
+    stream
+        .read_exact(&mut head)
+        .is_ok_and(|()| head == *b"HTTP/1.1 200")
 }
 
 fn on_a_thread(work: impl Future<Output = ()> + Send + 'static) -> thread::JoinHandle<()> {

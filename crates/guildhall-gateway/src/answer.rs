@@ -1,12 +1,12 @@
 //! The gateway's own answers: errors as RFC 9457 problems, with the decision in a header.
 
 use bytes::Bytes;
+use guildhall_api::wire::{Code, PROBLEM_JSON, Problem, header::REASON};
 use guildhall_core::route::{Decision, Reason};
-use http::{HeaderValue, Response, StatusCode, header};
-use serde::Serialize;
+use http::{HeaderValue, Response, header};
 
 use crate::{
-    headers::{GUILDHALL_REASON, RequestId, X_REQUEST_ID},
+    headers::{RequestId, X_REQUEST_ID},
     record::Record,
 };
 
@@ -39,19 +39,22 @@ impl Refusal {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Problem<'a> {
-    #[serde(rename = "type")]
-    page: &'a str,
-    title: &'a str,
-    status: u16,
-    code: &'a str,
-    detail: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance: Option<&'a str>,
-    /// As in the header, for those who only see the body.
-    reason: &'a str,
+/// The code that stands in a problem for `reason`: each has a page, and says the next move; the
+/// reason in the header says what exactly refused.
+fn code(reason: Reason) -> Code {
+    match reason {
+        Reason::RequestInvalid | Reason::ExpectationFailed => Code::BadRequest,
+        Reason::MethodUnsupported => Code::MethodNotAllowed,
+        Reason::NotReady => Code::NotReady,
+        Reason::RouteNotFound => Code::NoRoute,
+        Reason::RuleUnsupported | Reason::BackendInvalid => Code::NoBackend,
+        Reason::NoHealthyEndpoint | Reason::ProtocolUnsupported => Code::NoInstance,
+        Reason::UpstreamConnectFailed => Code::UpstreamUnreachable,
+        Reason::UpstreamReset | Reason::UpstreamInvalid => Code::UpstreamFailed,
+        Reason::UpstreamTimeout | Reason::RequestTimeout => Code::UpstreamTimeout,
+        // Never answered by the gateway itself.
+        Reason::Forwarded | Reason::Redirected | Reason::ClientGone => Code::Internal,
+    }
 }
 
 /// The answer to a refused request; its record is told.
@@ -73,28 +76,17 @@ pub(crate) fn refuse(
 }
 
 fn problem(decision: &Decision<'_>, id: Option<&RequestId>) -> Response<Bytes> {
-    let reason = decision.to_string();
-    let problem = Problem {
-        page: &format!("/docs/errors/{}", decision.reason.code()),
-        title: decision.reason.title(),
-        status: decision.reason.status(),
-        code: decision.reason.code(),
-        detail: decision.detail.unwrap_or(decision.reason.title()),
-        instance: id.and_then(|id| std::str::from_utf8(id.as_bytes()).ok()),
-        reason: &reason,
-    };
-    // Strings and numbers always serialise.
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() =
-        StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut problem = Problem::new(code(decision.reason), decision.detail.unwrap_or_default());
+    problem.status = decision.reason.status();
+    if let Some(id) = id.and_then(|id| std::str::from_utf8(id.as_bytes()).ok()) {
+        problem = problem.with_request_id(id);
+    }
+    let mut response = Response::new(Bytes::from(problem.to_json()));
+    *response.status_mut() = problem.status_code();
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
-    if let Ok(reason) = HeaderValue::try_from(&reason) {
-        headers.insert(GUILDHALL_REASON, reason);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    if let Ok(reason) = HeaderValue::try_from(decision.to_string()) {
+        headers.insert(REASON, reason);
     }
     if let Some(id) = id {
         headers.insert(X_REQUEST_ID, id.to_value());
@@ -118,7 +110,7 @@ mod tests {
         let response = problem(&decision, Some(&id));
         assert_eq!(response.status(), 503);
         assert_eq!(
-            response.headers()[GUILDHALL_REASON],
+            response.headers()[REASON],
             "no_healthy_endpoint; service=default/users; revision=7"
         );
         assert_eq!(response.headers()[X_REQUEST_ID], "r-1");
@@ -126,13 +118,12 @@ mod tests {
         assert_eq!(
             body,
             serde_json::json!({
-                "type": "/docs/errors/no_healthy_endpoint",
+                "type": "/docs/errors/no-instance",
                 "title": "The service has no healthy instance",
                 "status": 503,
-                "code": "no_healthy_endpoint",
+                "code": "no-instance",
                 "detail": "all instances are down",
                 "instance": "r-1",
-                "reason": "no_healthy_endpoint; service=default/users; revision=7",
             })
         );
     }

@@ -14,7 +14,6 @@ use smallvec::SmallVec;
 use crate::peer::Peer;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-pub(crate) const GUILDHALL_REASON: HeaderName = HeaderName::from_static("guildhall-reason");
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

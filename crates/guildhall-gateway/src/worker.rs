@@ -5,6 +5,7 @@ use std::{
     cell::{Cell, RefCell, RefMut},
     io,
     net::{SocketAddr, TcpListener},
+    ops::Deref,
     rc::Rc,
     sync::{Arc, mpsc::Sender},
     time::{Duration, Instant},
@@ -42,7 +43,7 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) wall: WallClock,
     pub(crate) connections: Rc<Connections>,
-    view: RefCell<Rc<Arc<Snapshot>>>,
+    view: RefCell<Rc<View>>,
     version: Cell<u64>,
     pools: RefCell<Pools>,
     random: RefCell<Rng>,
@@ -50,6 +51,19 @@ pub(crate) struct Worker {
     pub(crate) log_to: Option<LogSender>,
     log: RefCell<LogBuffer>,
     tick: Cell<Instant>,
+}
+
+/// A snapshot as one worker holds it: requests count their references here, where no other worker
+/// does.
+#[derive(Debug, Default)]
+pub(crate) struct View(Arc<Snapshot>);
+
+impl Deref for View {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0
+    }
 }
 
 impl Worker {
@@ -77,11 +91,11 @@ impl Worker {
 
     /// The present snapshot: one load of a shared number, and no reference count that other
     /// workers write to.
-    pub(crate) fn view(&self) -> Rc<Arc<Snapshot>> {
+    pub(crate) fn view(&self) -> Rc<View> {
         let version = self.shared.version();
         if version != self.version.get() {
             self.version.set(version);
-            *self.view.borrow_mut() = Rc::new(self.shared.snapshot());
+            *self.view.borrow_mut() = Rc::new(View(self.shared.snapshot()));
         }
         Rc::clone(&self.view.borrow())
     }

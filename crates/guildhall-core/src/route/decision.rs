@@ -17,7 +17,7 @@ macro_rules! reasons {
             /// Every reason, in the order of [`Reason::index`].
             pub const ALL: &[Reason] = &[$(Reason::$reason,)*];
 
-            /// The stable word: in headers, logs and metrics, and the name of a page of errors.
+            /// The stable word: in headers, logs and metrics.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$reason => $code,)* }
             }
@@ -43,14 +43,10 @@ reasons! {
     Redirected 0 "redirected" "The route redirects";
     /// The request breaks HTTP's rules or has more than one reading.
     RequestInvalid 400 "request_invalid" "The request is not valid HTTP";
-    /// The client did not finish its request in time.
-    RequestSlow 408 "request_slow" "The request took too long to arrive";
     /// An `Expect` other than `100-continue`.
     ExpectationFailed 417 "expectation_failed" "The expectation is not supported";
-    /// The request's head is larger than the limits.
-    HeadersTooLarge 431 "headers_too_large" "The request's head is too large";
     /// `CONNECT`: there is nothing to tunnel to.
-    MethodUnsupported 501 "method_unsupported" "The method is not supported";
+    MethodUnsupported 405 "method_unsupported" "The method is not supported";
     /// No documents have come yet.
     NotReady 503 "not_ready" "The gateway has no routes yet";
     /// No route's host and rules match.

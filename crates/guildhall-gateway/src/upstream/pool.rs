@@ -14,6 +14,10 @@ use crate::snapshot::EndpointState;
 /// A slot is only given to another endpoint once nobody holds the old one's state, and every
 /// connection does: so a slot never holds connections of two endpoints.
 #[derive(Debug)]
+#[expect(
+    clippy::vec_box,
+    reason = "a connection is large and moves between pool, request and body"
+)]
 pub(crate) struct Pools {
     by_slot: Vec<Vec<Box<Upstream>>>,
     most: usize,

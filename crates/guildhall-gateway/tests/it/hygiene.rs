@@ -284,7 +284,7 @@ async fn an_expectation_is_met_by_the_gateway() {
         .await;
     assert_eq!(
         (refused.status, refused.reason()),
-        (501, "method_unsupported")
+        (405, "method_unsupported")
     );
 }
 

@@ -1,4 +1,11 @@
 //! The gateway over real sockets: fake backends, raw clients, documents by hand.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests end at what they do not expect, and two measure real time"
+)]
 
 mod change;
 mod hygiene;

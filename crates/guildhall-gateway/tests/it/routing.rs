@@ -38,7 +38,7 @@ async fn requests_go_where_the_routes_say() {
         missing.header("content-type"),
         Some("application/problem+json")
     );
-    assert_eq!(missing.json()["code"], "route_not_found");
+    assert_eq!(missing.json()["code"], "no-route");
     assert_eq!(
         missing.json()["instance"],
         missing.header("x-request-id").unwrap()
@@ -173,7 +173,7 @@ async fn the_path_that_was_matched_is_the_path_that_is_passed_on() {
         let answer = fixture.get(bad).await;
         assert_eq!(
             (answer.status, answer.json()["code"].as_str()),
-            (400, Some("request_invalid")),
+            (400, Some("bad-request")),
             "{bad}"
         );
     }
