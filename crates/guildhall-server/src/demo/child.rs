@@ -57,7 +57,11 @@ impl Spec {
         {
             command.env_remove(name);
         }
-        let mut process = command.process_group(0).kill_on_drop(true).spawn()?;
+        let mut process = command
+            .env("NO_COLOR", "1")
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
         let lifeline = process.stdin.take();
         Ok(Child {
             spec: self.clone(),
