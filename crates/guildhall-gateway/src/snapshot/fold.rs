@@ -58,7 +58,9 @@ pub(super) struct Fold {
 /// What must be built anew.
 #[derive(Debug, Default)]
 struct Dirty {
-    routes: bool,
+    routes: BTreeSet<DocumentKey>,
+    gateways: bool,
+    all_routes: bool,
     services: BTreeSet<Touched>,
     all_services: bool,
 }
@@ -86,7 +88,7 @@ impl Fold {
                 }
                 self.index = index;
                 self.health_unknown = index.is_none();
-                self.dirty.routes = true;
+                self.dirty.all_routes = true;
                 self.dirty.all_services = true;
             }
             Update::Delta { index, changes } => {
@@ -110,11 +112,11 @@ impl Fold {
         let key = document.key();
         match document {
             Document::HttpRoute(route) => {
-                self.dirty.routes = true;
+                self.dirty.routes.insert(key.clone());
                 self.routes.insert(key, route);
             }
             Document::Gateway(gateway) => {
-                self.dirty.routes = true;
+                self.dirty.gateways = true;
                 self.gateways.insert(key, gateway);
             }
             _ => {}
@@ -122,11 +124,13 @@ impl Fold {
     }
 
     fn drop(&mut self, key: &DocumentKey) {
-        self.dirty.routes |= match key.kind {
-            Kind::HttpRoute => self.routes.remove(key).is_some(),
-            Kind::Gateway => self.gateways.remove(key).is_some(),
-            _ => false,
-        };
+        match key.kind {
+            Kind::HttpRoute if self.routes.remove(key).is_some() => {
+                self.dirty.routes.insert(key.clone());
+            }
+            Kind::Gateway => self.dirty.gateways |= self.gateways.remove(key).is_some(),
+            _ => {}
+        }
     }
 
     /// Addresses of names changed: the endpoints that have them are built anew.
@@ -137,14 +141,13 @@ impl Fold {
     /// The snapshot as everything stands now.
     pub(super) fn snapshot(&mut self, now: Instant) -> Snapshot {
         let dirty = std::mem::take(&mut self.dirty);
-        if dirty.routes {
-            let routes: Vec<_> = self.routes.values().cloned().collect();
-            let gateways = self.gateways.values().cloned().collect();
-            self.table = Arc::new(self.compiler.compile(&routes, &gateways));
-        }
-        if dirty.routes || dirty.all_services {
+        let generation = self.table.generation();
+        self.compile(&dirty);
+        // The first table of a generation places every cluster anew.
+        if dirty.all_services || self.table.generation() != generation {
             self.build_all(&dirty, now);
         } else {
+            self.build_new(now);
             self.build_touched(&dirty, now);
         }
         Snapshot {
@@ -153,6 +156,38 @@ impl Fold {
             table: Arc::clone(&self.table),
             clusters: self.placed.as_slice().into(),
             services: Arc::clone(&self.services),
+        }
+    }
+
+    fn compile(&mut self, dirty: &Dirty) {
+        let gateways = || self.gateways.values().cloned().collect();
+        let table = if dirty.all_routes {
+            self.compiler
+                .compile(self.routes.values().cloned(), gateways())
+        } else if dirty.gateways || !dirty.routes.is_empty() {
+            let changed = dirty
+                .routes
+                .iter()
+                .map(|key| (key.clone(), self.routes.get(key).cloned()));
+            self.compiler.update(changed, dirty.gateways.then(gateways))
+        } else {
+            return;
+        };
+        self.table = Arc::new(table);
+    }
+
+    /// Builds the clusters that routes reach since the last snapshot. Those that no route reaches
+    /// any more stay until their places are given anew.
+    fn build_new(&mut self, now: Instant) {
+        let table = Arc::clone(&self.table);
+        for key in &table.clusters()[self.placed.len()..] {
+            let cluster = match self.clusters.get(key) {
+                Some(known) => Arc::clone(known),
+                None => self.build(key, None, false, now),
+            };
+            self.clusters.insert(key.clone(), Arc::clone(&cluster));
+            self.places.insert(key.clone(), self.placed.len());
+            self.placed.push(cluster);
         }
     }
 

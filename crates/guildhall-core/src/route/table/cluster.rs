@@ -1,6 +1,6 @@
 //! Where a backend's requests go: the instances of a service, by one of their ports.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::document::{Namespace, ServiceName};
 
@@ -35,19 +35,25 @@ pub struct ClusterId(pub usize);
 #[derive(Debug, Default)]
 pub(super) struct Clusters {
     ids: HashMap<ClusterKey, ClusterId>,
-    keys: Vec<ClusterKey>,
+    keys: Arc<Vec<ClusterKey>>,
 }
 
 impl Clusters {
     pub(super) fn intern(&mut self, key: ClusterKey) -> ClusterId {
         let next = ClusterId(self.keys.len());
+        let keys = &mut self.keys;
         *self.ids.entry(key).or_insert_with_key(|key| {
-            self.keys.push(key.clone());
+            Arc::make_mut(keys).push(key.clone());
             next
         })
     }
 
-    pub(super) fn keys(&self) -> &[ClusterKey] {
-        &self.keys
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// By place.
+    pub(super) fn keys(&self) -> Arc<Vec<ClusterKey>> {
+        Arc::clone(&self.keys)
     }
 }

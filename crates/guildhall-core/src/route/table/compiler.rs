@@ -1,7 +1,10 @@
 //! From documents to a table, keeping what did not change.
+//!
+//! A change costs what the hosts concerned cost: their trees are built anew from routes that are
+//! already compiled and in order. All other hosts keep their trees, all other routes their rules.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -15,7 +18,7 @@ use super::{
     tree::HostTree,
 };
 use crate::{
-    document::{Namespace, Object, Timestamp},
+    document::{DocumentKey, Namespace, Object, Timestamp},
     route::{
         Gateways,
         host::HostPattern,
@@ -24,28 +27,41 @@ use crate::{
     },
 };
 
-/// Compiles tables one after the other. Routes that did not change are not compiled again, and a
-/// host none of whose routes changed keeps its tree.
+/// Compiles tables one after the other.
 #[derive(Debug, Default)]
 pub struct Compiler {
     clusters: Clusters,
-    routes: HashMap<(Namespace, String), Arc<CompiledRoute>>,
-    hosts: HashMap<HostPattern, CompiledHost>,
+    gateways: Gateways,
+    routes: HashMap<DocumentKey, Known>,
+    /// The routes of each host, in order of precedence.
+    hosts: HashMap<HostPattern, BTreeMap<Arc<Precedence>, Arc<CompiledRoute>>>,
+    /// How many backends all routes name together.
+    backends: usize,
+    table: RouteTable,
 }
 
+/// Places of clusters beyond twice those in use, before they are given anew.
+const STALE_CLUSTERS: usize = 1024;
+
+/// A route and the hosts it is served for.
 #[derive(Debug)]
-struct CompiledHost {
-    routes: Vec<Arc<CompiledRoute>>,
-    tree: Arc<HostTree>,
+struct Known {
+    route: Arc<CompiledRoute>,
+    hosts: Vec<HostPattern>,
 }
 
 /// A route without the hosts it is served for, which depend on the Gateways.
 #[derive(Debug)]
 pub(super) struct CompiledRoute {
     document: Arc<Object<HttpRoute>>,
+    precedence: Arc<Precedence>,
     pub(super) matches: Vec<CompiledMatch>,
-    clusters: usize,
+    backends: usize,
 }
+
+/// Where a route stands among those that match equally well: the older first, then by namespace
+/// and name (Gateway API's order). A route of unknown age is the youngest.
+type Precedence = (Timestamp, Namespace, Box<str>);
 
 /// One match of one rule.
 #[derive(Debug)]
@@ -58,89 +74,138 @@ pub(super) struct CompiledMatch {
     pub(super) rule: Arc<Rule>,
 }
 
-/// Places of clusters that no route refers to any more, before they are given anew.
-const STALE_CLUSTERS: usize = 1024;
-
 impl Compiler {
-    /// The table of `routes`. Rules that were not validated and cannot be read match nothing.
+    /// The table of exactly these `routes`. Rules that were not validated and cannot be read match
+    /// nothing.
     pub fn compile(
         &mut self,
-        routes: &[Arc<Object<HttpRoute>>],
-        gateways: &Gateways,
+        routes: impl IntoIterator<Item = Arc<Object<HttpRoute>>>,
+        gateways: Gateways,
     ) -> RouteTable {
-        let mut sorted: Vec<&Arc<Object<HttpRoute>>> = routes.iter().collect();
-        sorted.sort_by(|a, b| precedence(a).cmp(&precedence(b)));
-
-        let mut kept = HashMap::with_capacity(sorted.len());
-        let mut by_host: BTreeMap<HostPattern, Vec<Arc<CompiledRoute>>> = BTreeMap::new();
-        for document in sorted {
-            let key = (
-                document.metadata.namespace.clone(),
-                document.metadata.name.clone(),
-            );
-            let compiled = match self
-                .routes
-                .remove(&key)
-                .filter(|known| known.is_of(document))
-            {
-                Some(known) => known,
-                None => Arc::new(CompiledRoute::new(document, &mut self.clusters)),
-            };
-            let mut hosts: Vec<HostPattern> = gateways
-                .attach(document)
-                .into_iter()
-                .filter_map(|a| a.hosts.ok())
-                .flatten()
-                .collect();
-            hosts.sort();
-            hosts.dedup();
-            for host in hosts {
-                by_host.entry(host).or_default().push(Arc::clone(&compiled));
-            }
-            kept.insert(key, compiled);
+        let mut changes: Vec<(DocumentKey, Option<Arc<Object<HttpRoute>>>)> = Vec::new();
+        let mut given = HashSet::new();
+        for route in routes {
+            let key = route.key();
+            changes.push((key.clone(), Some(route)));
+            given.insert(key);
         }
-        self.routes = kept;
-
-        let used: usize = self.routes.values().map(|route| route.clusters).sum();
-        if self.clusters.keys().len() > 2 * used + STALE_CLUSTERS {
-            *self = Self::default();
-            return self.compile(routes, gateways);
-        }
-
-        let mut known = std::mem::take(&mut self.hosts);
-        let mut table = RouteTable {
-            clusters: self.clusters.keys().into(),
-            ..RouteTable::default()
-        };
-        for (host, routes) in by_host {
-            let same = |of: &CompiledHost| {
-                of.routes.len() == routes.len()
-                    && of
-                        .routes
-                        .iter()
-                        .zip(&routes)
-                        .all(|(a, b)| Arc::ptr_eq(a, b))
-            };
-            let compiled = known.remove(&host).filter(same).unwrap_or_else(|| {
-                let tree = Arc::new(HostTree::build(&routes));
-                CompiledHost { routes, tree }
-            });
-            table.insert(&host, Arc::clone(&compiled.tree));
-            self.hosts.insert(host, compiled);
-        }
-        table
+        let gone = self.routes.keys().filter(|key| !given.contains(*key));
+        changes.extend(gone.map(|key| (key.clone(), None)));
+        self.update(changes, Some(gateways))
     }
-}
 
-/// The older first, then by name (Gateway API's order for routes that match equally well). A
-/// route of unknown age is the youngest.
-fn precedence(route: &Object<HttpRoute>) -> (Timestamp, &str, &str) {
-    let metadata = &route.metadata;
-    (
-        metadata.created_at.unwrap_or(Timestamp(u64::MAX)),
-        metadata.namespace.as_str(),
-        &metadata.name,
-    )
+    /// The table after `changes`: routes that are new or different, and routes that are gone; and
+    /// after other `gateways`, if they changed.
+    pub fn update(
+        &mut self,
+        changes: impl IntoIterator<Item = (DocumentKey, Option<Arc<Object<HttpRoute>>>)>,
+        gateways: Option<Gateways>,
+    ) -> RouteTable {
+        let mut touched = BTreeSet::new();
+        if let Some(gateways) = gateways {
+            self.gateways = gateways;
+            self.attach_again(&mut touched);
+        }
+        for (key, document) in changes {
+            let known = self.routes.get(&key);
+            if let (Some(known), Some(document)) = (known, &document)
+                && known.route.is_of(document)
+            {
+                continue;
+            }
+            self.take_out(&key, &mut touched);
+            if let Some(document) = document {
+                let route = Arc::new(CompiledRoute::new(&document, &mut self.clusters));
+                self.put_in(key, route, &mut touched);
+            }
+        }
+        for host in touched {
+            let routes = self.hosts.get(&host);
+            self.table.set(
+                &host,
+                routes.map(|routes| Arc::new(HostTree::build(routes.values()))),
+            );
+        }
+        if self.clusters.len() > 2 * self.backends + STALE_CLUSTERS {
+            self.give_clusters_anew();
+        }
+        self.table.clusters = self.clusters.keys();
+        self.table.clone()
+    }
+
+    /// Finds the hosts of every route anew.
+    fn attach_again(&mut self, touched: &mut BTreeSet<HostPattern>) {
+        let known: Vec<_> = self
+            .routes
+            .iter()
+            .map(|(key, known)| (key.clone(), known.route.clone()))
+            .collect();
+        for (key, route) in known {
+            if self
+                .routes
+                .get(&key)
+                .is_some_and(|known| known.hosts != self.hosts_of(&route))
+            {
+                self.take_out(&key, touched);
+                self.put_in(key, route, touched);
+            }
+        }
+    }
+
+    fn hosts_of(&self, route: &CompiledRoute) -> Vec<HostPattern> {
+        let attached = self.gateways.attach(&route.document).into_iter();
+        let mut hosts: Vec<HostPattern> = attached.filter_map(|a| a.hosts.ok()).flatten().collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    }
+
+    fn put_in(
+        &mut self,
+        key: DocumentKey,
+        route: Arc<CompiledRoute>,
+        touched: &mut BTreeSet<HostPattern>,
+    ) {
+        let hosts = self.hosts_of(&route);
+        self.backends += route.backends;
+        for host in &hosts {
+            let of_host = self.hosts.entry(host.clone()).or_default();
+            of_host.insert(Arc::clone(&route.precedence), Arc::clone(&route));
+            touched.insert(host.clone());
+        }
+        self.routes.insert(key, Known { route, hosts });
+    }
+
+    fn take_out(&mut self, key: &DocumentKey, touched: &mut BTreeSet<HostPattern>) {
+        let Some(known) = self.routes.remove(key) else {
+            return;
+        };
+        self.backends -= known.route.backends;
+        for host in known.hosts {
+            if let Some(of_host) = self.hosts.get_mut(&host) {
+                of_host.remove(&known.route.precedence);
+                if of_host.is_empty() {
+                    self.hosts.remove(&host);
+                }
+            }
+            touched.insert(host);
+        }
+    }
+
+    /// Compiles everything from the start, so that places of clusters that nobody refers to are
+    /// given to others.
+    fn give_clusters_anew(&mut self) {
+        let generation = self.table.generation + 1;
+        let documents: Vec<_> = self
+            .routes
+            .values()
+            .map(|known| known.route.document.clone())
+            .collect();
+        let gateways = std::mem::take(&mut self.gateways);
+        *self = Self::default();
+        self.table.generation = generation;
+        self.compile(documents, gateways);
+    }
 }
 
 impl CompiledRoute {
@@ -168,11 +233,17 @@ impl CompiledRoute {
             };
             matches.extend(of.iter().filter_map(|one| CompiledMatch::new(one, &rule)));
         }
-        let clusters = rules.iter().map(|rule| rule.backend_refs.len()).sum();
+        let age = metadata.created_at.unwrap_or(Timestamp(u64::MAX));
+        let precedence = Arc::new((
+            age,
+            metadata.namespace.clone(),
+            metadata.name.as_str().into(),
+        ));
         Self {
             document: Arc::clone(document),
+            precedence,
             matches,
-            clusters,
+            backends: rules.iter().map(|rule| rule.backend_refs.len()).sum(),
         }
     }
 

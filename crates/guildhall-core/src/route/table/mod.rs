@@ -54,18 +54,19 @@ pub struct Match<'t> {
 }
 
 /// All routes, compiled. Immutable; shared by all workers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RouteTable {
     exact: Map<Arc<HostTree>>,
     wildcard: Map<Arc<HostTree>>,
     any: Option<Arc<HostTree>>,
-    clusters: Box<[ClusterKey]>,
+    clusters: Arc<Vec<ClusterKey>>,
+    generation: u64,
 }
 
 impl RouteTable {
     /// Compiles `routes` from nothing; a [`Compiler`] keeps what did not change.
     pub fn compile(routes: &[Arc<Object<HttpRoute>>], gateways: &Gateways) -> Self {
-        Compiler::default().compile(routes, gateways)
+        Compiler::default().compile(routes.iter().cloned(), gateways.clone())
     }
 
     /// The rule for a request; `None` if no route matches.
@@ -94,6 +95,12 @@ impl RouteTable {
         &self.clusters
     }
 
+    /// Tables of one generation agree about places: a later one's clusters begin with an earlier
+    /// one's.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// How many matches all hosts have together.
     pub fn len(&self) -> usize {
         let trees = self
@@ -109,11 +116,19 @@ impl RouteTable {
         self.len() == 0
     }
 
-    fn insert(&mut self, host: &HostPattern, tree: Arc<HostTree>) {
-        match host {
-            HostPattern::Any => self.any = Some(tree),
-            HostPattern::Wildcard(suffix) => drop(self.wildcard.insert(suffix.clone(), tree)),
-            HostPattern::Exact(name) => drop(self.exact.insert(name.clone(), tree)),
+    /// Gives `host` a tree, or takes it away.
+    fn set(&mut self, host: &HostPattern, tree: Option<Arc<HostTree>>) {
+        let (map, name) = match host {
+            HostPattern::Any => {
+                self.any = tree;
+                return;
+            }
+            HostPattern::Wildcard(suffix) => (&mut self.wildcard, suffix),
+            HostPattern::Exact(name) => (&mut self.exact, name),
+        };
+        match tree {
+            Some(tree) => drop(map.insert(name.clone(), tree)),
+            None => drop(map.remove(name)),
         }
     }
 }

@@ -307,16 +307,78 @@ fn what_did_not_change_is_kept() {
         route("b", 2, &on("b.com", "two")),
     ];
     let mut compiler = Compiler::default();
-    let before = compiler.compile(&all, &Gateways::default());
+    let before = compiler.compile(all.clone(), Gateways::default());
     all[1] = route("b", 3, &on("b.com", "three"));
     // The same document read again is the same route.
     all[0] = route("a", 1, &on("a.com", "one"));
-    let after = compiler.compile(&all, &Gateways::default());
+    let after = compiler.compile(all, Gateways::default());
     assert!(Arc::ptr_eq(&before.exact["a.com"], &after.exact["a.com"]));
     assert!(!Arc::ptr_eq(&before.exact["b.com"], &after.exact["b.com"]));
     assert_eq!(before.clusters()[0], after.clusters()[0]);
     assert_eq!(after.len(), 2);
 }
+
+#[test]
+fn a_route_that_is_gone_leaves_nothing() {
+    let on = |host: &str| json!({"hostnames": [host]});
+    let mut compiler = Compiler::default();
+    let routes = [route("a", 1, &on("a.com")), route("b", 1, &on("*.b.com"))];
+    let table = compiler.compile(routes, Gateways::default());
+    assert_eq!(
+        (table.len(), table.exact.len(), table.wildcard.len()),
+        (2, 1, 1)
+    );
+    let gone = route("b", 1, &on("*.b.com")).key();
+    let table = compiler.update([(gone, None)], None);
+    assert_eq!(
+        (table.len(), table.exact.len(), table.wildcard.len()),
+        (1, 1, 0)
+    );
+    let table = compiler.compile([], Gateways::default());
+    assert!(table.is_empty() && table.exact.is_empty());
+}
+
+#[test]
+fn gateways_that_change_move_routes_to_other_hosts() {
+    let gateway = |hostname: &str| -> Gateways {
+        let listener =
+            json!({"name": "http", "port": 80, "protocol": "HTTP", "hostname": hostname});
+        let json =
+            json!({"metadata": {"name": "edge"}, "spec": {"listeners": [listener]}}).to_string();
+        match Body::parse(&json).and_then(|body| body.into_document(Kind::Gateway, None, None)) {
+            Ok(Document::Gateway(gateway)) => [gateway].into_iter().collect(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut compiler = Compiler::default();
+    let of_edge = route("r", 1, &json!({"parentRefs": [{"name": "edge"}]}));
+    let table = compiler.compile([of_edge], gateway("a.com"));
+    assert!(table.exact.contains_key("a.com"));
+    let table = compiler.update([], Some(gateway("b.com")));
+    assert!(table.exact.contains_key("b.com") && table.exact.len() == 1);
+    assert!(compiler.update([], Some(Gateways::default())).is_empty());
+}
+
+#[test]
+fn places_of_clusters_do_not_grow_without_end() {
+    let mut compiler = Compiler::default();
+    let mut table = RouteTable::default();
+    for n in 0..5_000u64 {
+        let to = json!({"rules": [{"backendRefs": [{"name": format!("s{n}")}]}]});
+        let changed = route("r", n + 1, &to);
+        table = compiler.update([(changed.key(), Some(changed))], None);
+        assert!(table.clusters().len() <= STALE + 3);
+    }
+    assert!(table.generation() > 0);
+    let request = request("GET h/");
+    let Action::Forward(backends) = &table.find(&request.head()).unwrap().rule.action else {
+        panic!()
+    };
+    let id = backends.choose(0).unwrap().target.unwrap();
+    assert_eq!(table.clusters()[id.0].service.as_str(), "s4999");
+}
+
+const STALE: usize = 1024;
 
 /// What the tree must agree with: every match of every route, compared one by one.
 fn naive<'r>(routes: &'r [Arc<Object<HttpRoute>>], request: &Request) -> Option<(&'r str, usize)> {
@@ -513,10 +575,21 @@ proptest! {
         let routes: Vec<_> =
             specs.iter().enumerate().map(|(n, (spec, age))| route(&format!("r{n}"), *age, spec)).collect();
         let table = RouteTable::compile(&routes, &Gateways::default());
+        // The same, one route after the other, with some that came and went.
+        let mut compiler = Compiler::default();
+        compiler.compile(routes.iter().rev().take(3).cloned(), Gateways::default());
+        compiler.compile([], Gateways::default());
+        let mut grown = RouteTable::default();
+        for route in routes.iter().rev() {
+            grown = compiler.update([(route.key(), Some(route.clone()))], None);
+        }
         for line in requests {
             let request = request(&line);
-            let found = table.find(&request.head()).map(|m| (&*m.rule.route.name, m.rule.index));
-            prop_assert_eq!(found, naive(&routes, &request), "{}", line);
+            let expected = naive(&routes, &request);
+            for table in [&table, &grown] {
+                let found = table.find(&request.head()).map(|m| (&*m.rule.route.name, m.rule.index));
+                prop_assert_eq!(found, expected, "{}", line);
+            }
         }
     }
 }

@@ -48,8 +48,8 @@ struct PatternEntry {
 
 impl HostTree {
     /// The tree of `routes`, which are in order of precedence.
-    pub(super) fn build(routes: &[Arc<CompiledRoute>]) -> Self {
-        let mut all: Vec<_> = routes.iter().flat_map(|route| &route.matches).collect();
+    pub(super) fn build<'r>(routes: impl Iterator<Item = &'r Arc<CompiledRoute>>) -> Self {
+        let mut all: Vec<_> = routes.flat_map(|route| &route.matches).collect();
         // Stable: what is equally specific stays in the order of routes, rules and matches.
         all.sort_by_key(|one| {
             let length = if one.path_type == PathMatchType::RegularExpression {
