@@ -67,8 +67,16 @@ pub struct Denied {
 impl Caller {
     /// The platform's own duties.
     pub fn system(request_id: impl Into<Arc<str>>) -> Self {
-        let grants = [Grant { verb: Verb::Admin, namespace: None }];
-        Self { principal: "system".into(), via: Via::System, request_id: request_id.into(), grants: grants.into() }
+        let grants = [Grant {
+            verb: Verb::Admin,
+            namespace: None,
+        }];
+        Self {
+            principal: "system".into(),
+            via: Via::System,
+            request_id: request_id.into(),
+            grants: grants.into(),
+        }
     }
 }
 
@@ -94,7 +102,11 @@ pub fn authorize(
         (Some(namespace), None) => format!("{kind} in namespace {namespace}"),
         (None, _) => format!("{kind} in all namespaces"),
     };
-    Err(Denied { principal: caller.principal.clone(), verb, what })
+    Err(Denied {
+        principal: caller.principal.clone(),
+        verb,
+        what,
+    })
 }
 
 #[cfg(test)]
@@ -105,11 +117,23 @@ mod tests {
     fn a_grant_covers_lower_verbs_in_its_namespace() {
         let shop = Namespace::new("shop").unwrap();
         let bank = Namespace::new("bank").unwrap();
-        let grants = [Grant { verb: Verb::Write, namespace: Some(shop.clone()) }];
-        let caller = Caller { grants: grants.into(), ..Caller::system("r") };
-        let may = |verb, namespace| authorize(&caller, verb, Some(Kind::Service), namespace, Some("x")).is_ok();
+        let grants = [Grant {
+            verb: Verb::Write,
+            namespace: Some(shop.clone()),
+        }];
+        let caller = Caller {
+            grants: grants.into(),
+            ..Caller::system("r")
+        };
+        let may = |verb, namespace| {
+            authorize(&caller, verb, Some(Kind::Service), namespace, Some("x")).is_ok()
+        };
         assert!(may(Verb::Read, Some(&shop)) && may(Verb::Write, Some(&shop)));
-        assert!(!may(Verb::Admin, Some(&shop)) && !may(Verb::Read, Some(&bank)) && !may(Verb::Read, None));
+        assert!(
+            !may(Verb::Admin, Some(&shop))
+                && !may(Verb::Read, Some(&bank))
+                && !may(Verb::Read, None)
+        );
         assert!(authorize(&Caller::system("r"), Verb::Admin, None, None, None).is_ok());
     }
 }

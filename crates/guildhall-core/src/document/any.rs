@@ -176,13 +176,20 @@ impl Document {
 }
 
 /// Decodes and validates one spec; `name` is what the path says, in the key's form.
-fn typed<S: Spec>(mut metadata: Metadata, name: Option<&str>, spec: &str) -> Result<Arc<Object<S>>, Problems> {
+fn typed<S: Spec>(
+    mut metadata: Metadata,
+    name: Option<&str>,
+    spec: &str,
+) -> Result<Arc<Object<S>>, Problems> {
     let mut spec: S = strict::decode(spec, "/spec")?;
     if let Some(name) = name {
         spec.adopt(&mut metadata, name);
         let key = spec.key_name(&metadata);
         if key != name {
-            return Err(Problems::one("/metadata/name", format!("the path says {name:?}, the document {key:?}")));
+            return Err(Problems::one(
+                "/metadata/name",
+                format!("the path says {name:?}, the document {key:?}"),
+            ));
         }
     }
     let object = Arc::new(Object::new(metadata, spec));

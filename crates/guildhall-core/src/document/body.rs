@@ -6,8 +6,11 @@ use serde_json::value::RawValue;
 use super::{API_VERSION, Document, Kind, Metadata, Namespace, Problems, strict};
 
 /// The API versions that are accepted; Gateway API's documents come as they are.
-const API_VERSIONS: [&str; 3] =
-    [API_VERSION, "gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"];
+const API_VERSIONS: [&str; 3] = [
+    API_VERSION,
+    "gateway.networking.k8s.io/v1",
+    "gateway.networking.k8s.io/v1beta1",
+];
 
 /// Metadata that Kubernetes' server owns: dropped with a warning rather than refused.
 const KUBERNETES_OWNED: [&str; 10] = [
@@ -57,8 +60,15 @@ impl Body {
         let outer: Outer = strict::decode(json, "")?;
         let mut problems = Problems::default();
         let mut warnings = Vec::new();
-        if let Some(version) = outer.api_version.as_deref().filter(|v| !API_VERSIONS.contains(v)) {
-            problems.add("/apiVersion", format!("{version:?} is not served here; use {API_VERSION:?}"));
+        if let Some(version) = outer
+            .api_version
+            .as_deref()
+            .filter(|v| !API_VERSIONS.contains(v))
+        {
+            problems.add(
+                "/apiVersion",
+                format!("{version:?} is not served here; use {API_VERSION:?}"),
+            );
         }
         let kind = match outer.kind.as_deref() {
             None => None,
@@ -76,15 +86,21 @@ impl Body {
         let mut fields = outer.metadata.unwrap_or_default();
         for owned in KUBERNETES_OWNED {
             if fields.remove(owned).is_some() {
-                warnings.push(format!("metadata.{owned} belongs to a Kubernetes server; it is ignored"));
+                warnings.push(format!(
+                    "metadata.{owned} belongs to a Kubernetes server; it is ignored"
+                ));
             }
         }
         let names_namespace = fields.contains_key("namespace");
         let metadata = serde_json::Value::Object(fields).to_string();
         match strict::decode::<Metadata>(&metadata, "/metadata") {
-            Ok(metadata) => {
-                problems.into_result(Self { kind, metadata, names_namespace, warnings, spec: outer.spec })
-            }
+            Ok(metadata) => problems.into_result(Self {
+                kind,
+                metadata,
+                names_namespace,
+                warnings,
+                spec: outer.spec,
+            }),
             Err(mut more) => {
                 problems.0.append(&mut more.0);
                 Err(problems)
@@ -104,12 +120,18 @@ impl Body {
         name: Option<&str>,
     ) -> Result<Document, Problems> {
         if let Some(said) = self.kind.filter(|said| *said != kind) {
-            return Err(Problems::one("/kind", format!("the path asks for {kind}, the document is a {said}")));
+            return Err(Problems::one(
+                "/kind",
+                format!("the path asks for {kind}, the document is a {said}"),
+            ));
         }
         let mut metadata = self.metadata;
         if let Some(namespace) = namespace {
             if self.names_namespace && metadata.namespace != *namespace {
-                let detail = format!("the path says {namespace:?}, the document {:?}", metadata.namespace);
+                let detail = format!(
+                    "the path says {namespace:?}, the document {:?}",
+                    metadata.namespace
+                );
                 return Err(Problems::one("/metadata/namespace", detail));
             }
             metadata.namespace = namespace.clone();
@@ -122,6 +144,9 @@ fn unknown_kind(word: &str) -> String {
     let known = Kind::ALL.iter().map(|kind| kind.word());
     match strict::nearest(word, known.clone()) {
         Some(near) => format!("unknown kind {word:?}; did you mean {near:?}?"),
-        None => format!("unknown kind {word:?}; known are: {}", known.collect::<Vec<_>>().join(", ")),
+        None => format!(
+            "unknown kind {word:?}; known are: {}",
+            known.collect::<Vec<_>>().join(", ")
+        ),
     }
 }

@@ -39,7 +39,10 @@ impl FromStr for Index {
 
     fn from_str(text: &str) -> Result<Self, IndexError> {
         let parts = text.split_once('.').and_then(|(incarnation, revision)| {
-            Some(Self { incarnation: incarnation.parse().ok()?, revision: revision.parse().ok()? })
+            Some(Self {
+                incarnation: incarnation.parse().ok()?,
+                revision: revision.parse().ok()?,
+            })
         });
         parts.ok_or_else(|| IndexError(text.to_owned()))
     }
@@ -64,7 +67,10 @@ mod tests {
 
     #[test]
     fn an_index_reads_back_and_refuses_other_text() {
-        let index = Index { incarnation: 7, revision: 42 };
+        let index = Index {
+            incarnation: 7,
+            revision: 42,
+        };
         assert_eq!(index.to_string().parse(), Ok(index));
         for bad in ["", "42", "a.b", "7.", "-1.2", "7.42.1"] {
             assert!(bad.parse::<Index>().is_err(), "{bad}");

@@ -40,7 +40,11 @@ pub enum KeyPart {
 impl DocumentKey {
     /// Names the document `name` of `kind` in `namespace`.
     pub fn new(kind: Kind, namespace: Namespace, name: impl Into<Arc<str>>) -> Self {
-        Self { kind, namespace, name: name.into() }
+        Self {
+            kind,
+            namespace,
+            name: name.into(),
+        }
     }
 
     /// The store's key for `part` of the document.
@@ -49,7 +53,15 @@ impl DocumentKey {
             KeyPart::Spec => SPEC,
             KeyPart::Status => STATUS,
         };
-        format!("{prefix}{}/{}/{}", self.kind.plural(), self.namespace, self.name)
+        [
+            prefix,
+            self.kind.plural(),
+            "/",
+            self.namespace.as_str(),
+            "/",
+            &self.name,
+        ]
+        .concat()
     }
 
     /// Reads a store key back; `None` for keys that hold no document.
@@ -62,7 +74,10 @@ impl DocumentKey {
         };
         let mut pieces = rest.splitn(3, '/');
         let plural = pieces.next()?;
-        let kind = Kind::ALL.iter().copied().find(|kind| kind.plural() == plural)?;
+        let kind = Kind::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.plural() == plural)?;
         let namespace = Namespace::new(pieces.next()?).ok()?;
         Some((part, Self::new(kind, namespace, pieces.next()?)))
     }
@@ -71,7 +86,9 @@ impl DocumentKey {
     pub fn service(&self) -> Option<&str> {
         match self.kind {
             Kind::Service => Some(&self.name),
-            Kind::Instance | Kind::ServiceVersion => self.name.split_once('/').map(|(service, _)| service),
+            Kind::Instance | Kind::ServiceVersion => {
+                self.name.split_once('/').map(|(service, _)| service)
+            }
             _ => None,
         }
     }
@@ -90,7 +107,10 @@ mod tests {
     #[test]
     fn a_store_key_reads_back() {
         let key = DocumentKey::new(Kind::Instance, Namespace::default(), "user-service/u:1");
-        assert_eq!(key.store_key(KeyPart::Spec), "live/spec/instances/default/user-service/u:1");
+        assert_eq!(
+            key.store_key(KeyPart::Spec),
+            "live/spec/instances/default/user-service/u:1"
+        );
         for part in [KeyPart::Spec, KeyPart::Status] {
             let read = DocumentKey::from_store_key(key.store_key(part).as_bytes());
             assert_eq!(read, Some((part, key.clone())));

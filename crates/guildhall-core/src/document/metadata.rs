@@ -46,7 +46,11 @@ fn is_zero(revision: &u64) -> bool {
 impl Metadata {
     /// The metadata of a document not yet written.
     pub fn named(namespace: Namespace, name: impl Into<String>) -> Self {
-        Self { name: name.into(), namespace, ..Self::default() }
+        Self {
+            name: name.into(),
+            namespace,
+            ..Self::default()
+        }
     }
 
     /// The same without what the server owns, as `export` writes it.

@@ -48,13 +48,19 @@ fn is_dns(text: &str) -> bool {
         let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         edge(bytes.first())
             && edge(bytes.last())
-            && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+            && bytes
+                .iter()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
     })
 }
 
 fn dns(text: &str) -> Result<(), NameError> {
     length(text)?;
-    if is_dns(text) { Ok(()) } else { Err(NameError::NotDns(text.to_owned())) }
+    if is_dns(text) {
+        Ok(())
+    } else {
+        Err(NameError::NotDns(text.to_owned()))
+    }
 }
 
 fn wide(text: &str) -> Result<(), NameError> {
@@ -62,7 +68,10 @@ fn wide(text: &str) -> Result<(), NameError> {
     let allowed = |c: &char| c.is_ascii_alphanumeric() || "._:#@+-".contains(*c);
     match text.chars().find(|c| !allowed(c)) {
         None => Ok(()),
-        Some(character) => Err(NameError::Character { name: text.to_owned(), character }),
+        Some(character) => Err(NameError::Character {
+            name: text.to_owned(),
+            character,
+        }),
     }
 }
 
@@ -199,7 +208,18 @@ mod tests {
         for good in ["a", "user-service", "a.b.c", "0", "x--y"] {
             assert!(Name::new(good).is_ok(), "{good}");
         }
-        for bad in ["", "-a", "a-", "A", "a..b", ".a", "a_b", "a/b", "ü", &"a".repeat(254)] {
+        for bad in [
+            "",
+            "-a",
+            "a-",
+            "A",
+            "a..b",
+            ".a",
+            "a_b",
+            "a/b",
+            "ü",
+            &"a".repeat(254),
+        ] {
             assert!(Name::new(bad).is_err(), "{bad}");
         }
     }

@@ -10,7 +10,9 @@ use super::{DocumentKey, Kind, Metadata, Name, NameError, Pointer, Problems};
 pub const API_VERSION: &str = "guildhall/v1";
 
 /// What a kind of document specifies.
-pub trait Spec: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static {
+pub trait Spec:
+    Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static
+{
     /// The kind this is the spec of.
     const KIND: Kind;
 
@@ -52,12 +54,20 @@ pub struct Object<S: Spec> {
 impl<S: Spec> Object<S> {
     /// A document without status.
     pub fn new(metadata: Metadata, spec: S) -> Self {
-        Self { metadata, spec, status: None }
+        Self {
+            metadata,
+            spec,
+            status: None,
+        }
     }
 
     /// Which document this is.
     pub fn key(&self) -> DocumentKey {
-        DocumentKey::new(S::KIND, self.metadata.namespace.clone(), self.spec.key_name(&self.metadata))
+        DocumentKey::new(
+            S::KIND,
+            self.metadata.namespace.clone(),
+            self.spec.key_name(&self.metadata),
+        )
     }
 }
 

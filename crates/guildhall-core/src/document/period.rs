@@ -13,7 +13,9 @@ pub struct Period(pub Duration);
 
 /// Text that is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a duration: write whole numbers with a unit, such as 250ms, 30s, 5m or 1h30m")]
+#[error(
+    "{0:?} is not a duration: write whole numbers with a unit, such as 250ms, 30s, 5m or 1h30m"
+)]
 pub struct PeriodError(String);
 
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -65,7 +67,9 @@ fn parse(text: &str) -> Option<Period> {
     let mut rest = text;
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let letters = rest[digits..].find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len() - digits);
+        let letters = rest[digits..]
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len() - digits);
         let (number, unit) = (&rest[..digits], &rest[digits..digits + letters]);
         let at = UNITS.iter().position(|(name, _)| *name == unit)?;
         if number.is_empty() || number.len() > 5 || std::mem::replace(&mut seen[at], true) {
@@ -96,7 +100,12 @@ mod tests {
 
     #[test]
     fn a_period_reads_and_writes_the_gateway_api_format() {
-        for (text, millis) in [("250ms", 250), ("30s", 30_000), ("1h30m", 5_400_000), ("0s", 0)] {
+        for (text, millis) in [
+            ("250ms", 250),
+            ("30s", 30_000),
+            ("1h30m", 5_400_000),
+            ("0s", 0),
+        ] {
             assert_eq!(text.parse(), Ok(Period::millis(millis)), "{text}");
             assert_eq!(Period::millis(millis).to_string(), text);
         }

@@ -27,7 +27,10 @@ impl Problems {
 
     /// Notes a problem at `pointer`.
     pub fn add(&mut self, pointer: impl fmt::Display, detail: impl fmt::Display) {
-        self.0.push(FieldProblem { pointer: pointer.to_string(), detail: detail.to_string() });
+        self.0.push(FieldProblem {
+            pointer: pointer.to_string(),
+            detail: detail.to_string(),
+        });
     }
 
     /// Notes a problem at `pointer` unless `holds`.
@@ -39,7 +42,11 @@ impl Problems {
 
     /// `value` if nothing was noted, else everything that was.
     pub fn into_result<T>(self, value: T) -> Result<T, Self> {
-        if self.0.is_empty() { Ok(value) } else { Err(self) }
+        if self.0.is_empty() {
+            Ok(value)
+        } else {
+            Err(self)
+        }
     }
 }
 
@@ -71,17 +78,26 @@ enum Step<'a> {
 impl<'a> Pointer<'a> {
     /// `/field`.
     pub const fn root(field: &'a str) -> Self {
-        Self { parent: None, step: Step::Field(field) }
+        Self {
+            parent: None,
+            step: Step::Field(field),
+        }
     }
 
     /// `…/field`.
     pub const fn field(&'a self, field: &'a str) -> Pointer<'a> {
-        Pointer { parent: Some(self), step: Step::Field(field) }
+        Pointer {
+            parent: Some(self),
+            step: Step::Field(field),
+        }
     }
 
     /// `…/item`.
     pub const fn item(&'a self, item: usize) -> Pointer<'a> {
-        Pointer { parent: Some(self), step: Step::Item(item) }
+        Pointer {
+            parent: Some(self),
+            step: Step::Item(item),
+        }
     }
 }
 

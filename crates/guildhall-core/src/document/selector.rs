@@ -16,7 +16,9 @@ enum Requirement {
 
 /// Text that is not a selector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a label selector: write a=b, a!=b, a in (b,c), a notin (b,c), a or !a, joined by commas")]
+#[error(
+    "{0:?} is not a label selector: write a=b, a!=b, a in (b,c), a notin (b,c), a or !a, joined by commas"
+)]
 pub struct SelectorError(String);
 
 impl Selector {

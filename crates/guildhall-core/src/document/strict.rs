@@ -35,12 +35,18 @@ pub fn decode<T: DeserializeOwned>(json: &str, base: &str) -> Result<T, Problems
 /// format; this turns the list into a suggestion.
 fn explain(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = ["unknown field", "unknown variant"].iter().find(|p| message.starts_with(**p));
+    let unknown = ["unknown field", "unknown variant"]
+        .iter()
+        .find(|p| message.starts_with(**p));
     let (Some(what), Some(given)) = (unknown, quoted.next()) else {
         return message.to_owned();
     };
     let known: Vec<&str> = quoted.collect();
-    let what = if *what == "unknown field" { "field" } else { "value" };
+    let what = if *what == "unknown field" {
+        "field"
+    } else {
+        "value"
+    };
     match nearest(given, known.iter().copied()) {
         Some(near) => format!("unknown {what} {given:?}; did you mean {near:?}?"),
         None if known.is_empty() => format!("unknown {what} {given:?}; none is allowed here"),
@@ -53,7 +59,12 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     let allowed = (given.chars().count() / 3).max(1);
     known
         .into_iter()
-        .map(|word| (strsim::damerau_levenshtein(&given.to_lowercase(), &word.to_lowercase()), word))
+        .map(|word| {
+            (
+                strsim::damerau_levenshtein(&given.to_lowercase(), &word.to_lowercase()),
+                word,
+            )
+        })
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
@@ -79,15 +90,23 @@ mod tests {
     }
 
     fn problem(json: serde_json::Value) -> String {
-        decode::<Outer>(&json.to_string(), "/spec").unwrap_err().to_string()
+        decode::<Outer>(&json.to_string(), "/spec")
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
     fn an_unknown_field_names_the_nearest_known_one() {
         let json = serde_json::json!({"inner": [{"port": 1}, {"port": 2, "protcol": "http"}]});
-        assert_eq!(problem(json), r#"/spec/inner/1/protcol: unknown field "protcol"; did you mean "protocol"?"#);
+        assert_eq!(
+            problem(json),
+            r#"/spec/inner/1/protcol: unknown field "protcol"; did you mean "protocol"?"#
+        );
         let json = serde_json::json!({"inner": [{"port": 1, "zzz": 1}]});
-        assert_eq!(problem(json), r#"/spec/inner/0/zzz: unknown field "zzz"; known are: port, protocol"#);
+        assert_eq!(
+            problem(json),
+            r#"/spec/inner/0/zzz: unknown field "zzz"; known are: port, protocol"#
+        );
     }
 
     #[test]

@@ -227,7 +227,7 @@ impl Spec for Instance {
     }
 
     fn key_name(&self, metadata: &Metadata) -> String {
-        format!("{}/{}", self.service, metadata.name)
+        [self.service.as_str(), "/", &metadata.name].concat()
     }
 
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
@@ -248,7 +248,7 @@ impl Spec for Instance {
         );
         let ports = at.field("ports");
         let count = (1..=Port::MAX).contains(&self.ports.len());
-        problems.check(count, ports, format!("give 1 to {} ports", Port::MAX));
+        problems.check(count, ports, format_args!("give 1 to {} ports", Port::MAX));
         for (n, port) in self.ports.iter().take(Port::MAX).enumerate() {
             let at = ports.item(n);
             problems.check(port.port != 0, at.field("port"), "a port is 1 to 65535");
@@ -259,13 +259,13 @@ impl Spec for Instance {
         problems.check(
             tags,
             at.field("tags"),
-            format!("at most {}", Self::MAX_TAGS),
+            format_args!("at most {}", Self::MAX_TAGS),
         );
         let metadata = self.metadata.len() <= Self::MAX_METADATA;
         problems.check(
             metadata,
             at.field("metadata"),
-            format!("at most {} entries", Self::MAX_METADATA),
+            format_args!("at most {} entries", Self::MAX_METADATA),
         );
         for (field, place) in [("zone", &self.zone), ("region", &self.region)] {
             let given = place

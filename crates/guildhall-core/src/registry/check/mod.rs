@@ -113,13 +113,19 @@ impl Check {
 
     /// Validates the checks of one instance, or those a service gives to all of its instances.
     pub(super) fn validate_all(checks: &[Check], at: &Pointer<'_>, problems: &mut Problems) {
-        let many = format!("at most {} checks", Self::MAX);
-        problems.check(checks.len() <= Self::MAX, at, many);
+        problems.check(
+            checks.len() <= Self::MAX,
+            at,
+            format_args!("at most {} checks", Self::MAX),
+        );
         for (n, check) in checks.iter().take(Self::MAX).enumerate() {
             let at = at.item(n);
             let twice = checks[..n].iter().any(|c| c.name == check.name);
-            let detail = format!("two checks are named {:?}; give each a name", check.name);
-            problems.check(!twice, at.field("name"), detail);
+            problems.check(
+                !twice,
+                at.field("name"),
+                format_args!("two checks are named {:?}; give each a name", check.name),
+            );
             let name =
                 (1..=253).contains(&check.name.len()) && !check.name.contains(char::is_control);
             problems.check(
