@@ -34,8 +34,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The year 10000, which RFC 3339 cannot write.
-const END: u64 = 253_402_300_800_000;
+/// From the last hours of the year 9999 on nothing could be read back.
+const END: u64 = 253_402_207_200_000;
 
 impl Timestamp {
     /// As RFC 3339 writes it. By hand: a registration writes six of them, and a library that knows calendars took four
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_and_a_time_in_it_is_written_as_the_calendar_has_it() {
+    fn every_week_until_the_year_9999_is_written_as_the_calendar_has_it() {
         for day in (0..END / 86_400_000)
             .step_by(7)
             .chain([END / 86_400_000 - 1])
@@ -119,6 +119,6 @@ mod tests {
             let expected = jiff::Timestamp::from_millisecond(millis as i64).unwrap();
             assert_eq!(Timestamp(millis).to_string(), format!("{expected:.3}"));
         }
-        assert_eq!(Timestamp(END).to_string(), "253402300800000ms");
+        assert_eq!(Timestamp(END).to_string(), "253402207200000ms");
     }
 }

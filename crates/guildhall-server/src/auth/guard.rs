@@ -1,6 +1,5 @@
 //! Turns a request's headers into a principal, or into the problem that says why not.
 
-use crate::http::problem::{Refusal, refuse};
 use std::{net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwapOption;
@@ -9,6 +8,7 @@ use guildhall_core::access::{Grant, Verb};
 use http::{HeaderMap, header};
 
 use super::Tokens;
+use crate::http::problem::{Refusal, refuse};
 
 /// Who asks, and what they may do.
 #[derive(Debug)]

@@ -1,6 +1,5 @@
 //! Reading request bodies: bounded, JSON or YAML by `Content-Type`.
 
-use crate::http::problem::{Refusal, invalid, refuse};
 use std::borrow::Cow;
 
 use bytes::Bytes;
@@ -10,6 +9,8 @@ use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
+
+use super::problem::{Refusal, invalid, refuse};
 
 /// Reads all of `body`, at most `limit` bytes.
 pub(crate) async fn whole(body: Incoming, limit: u64) -> Result<Bytes, Refusal> {

@@ -1,6 +1,5 @@
 //! Building answers: JSON, problems, the headers that go with them.
 
-use crate::http::problem::{Refusal, refuse};
 use bytes::Bytes;
 use guildhall_api::wire::{Code, PROBLEM_JSON, Problem, header as names};
 use guildhall_core::document::{Document, Index};
@@ -8,6 +7,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::body::AnswerBody;
+use super::problem::{Refusal, refuse};
 
 /// What a handler answers.
 pub(crate) type Answer = Response<AnswerBody>;

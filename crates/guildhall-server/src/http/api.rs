@@ -1,6 +1,5 @@
 //! What the handlers share.
 
-use crate::http::problem::{Refusal, refuse};
 use std::{
     sync::{Arc, OnceLock, atomic::Ordering},
     time::Duration,
@@ -10,6 +9,7 @@ use bytes::Bytes;
 use guildhall_api::wire::Code;
 use guildhall_control::Control;
 
+use super::problem::{Refusal, refuse};
 use super::{answers::Answers, metrics::Metrics};
 use crate::{
     auth::Guard,

@@ -1,6 +1,5 @@
 //! One call, as handlers get it.
 
-use crate::http::problem::{Refusal, refuse};
 use bytes::Bytes;
 use guildhall_api::wire::{Code, header as names};
 use guildhall_control::documents::Precondition;
@@ -11,6 +10,7 @@ use guildhall_core::{
 use http::{HeaderMap, header};
 use hyper::body::Incoming;
 
+use super::problem::{Refusal, refuse};
 use super::{Api, accept, params, query::Query, routes::Target};
 
 /// A request whose caller and resource are known.

@@ -1,6 +1,5 @@
 //! `GET …/services/{service}/instances`: whom to call. The path that is read most.
 
-use crate::http::problem::{Refusal, refuse};
 use std::sync::Arc;
 
 use guildhall_api::wire::{Code, Discovery};
@@ -20,6 +19,8 @@ use super::{
     params, problem, reading, watch,
 };
 use guildhall_api::wire::header as names;
+
+use super::problem::{Refusal, refuse};
 
 /// The parameters that are no filters.
 const HANDLED: &[&str] = &[

@@ -1,11 +1,11 @@
 //! Which handler answers what: every resource and method, in one match.
 
-use crate::http::problem::{Refusal, refuse};
 use std::sync::Arc;
 
 use guildhall_api::wire::Code;
 use guildhall_core::document::Kind;
 
+use super::problem::{Refusal, refuse};
 use super::{
     Api,
     answer::Answer,

@@ -1,6 +1,5 @@
 //! Documents of every kind: list, create, read, write, delete.
 
-use crate::http::problem::{Refusal, invalid, refuse};
 use guildhall_api::wire::{Code, List, ListMetadata, MAX_LIMIT};
 use guildhall_control::{
     documents::{ListQuery, Written},
@@ -10,6 +9,7 @@ use guildhall_core::document::{Body, Document, DocumentKey, Kind, Spec};
 use guildhall_core::registry::Service;
 use http::{StatusCode, header};
 
+use super::problem::{Refusal, invalid, refuse};
 use super::{
     Api, accept,
     answer::{self, Answer},

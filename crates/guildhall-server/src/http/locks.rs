@@ -1,10 +1,10 @@
 //! Locks: acquire, renew, release. Reading and describing them goes the way of all documents.
 
-use crate::http::problem::Refusal;
 use std::time::Duration;
 
 use guildhall_api::wire::{AcquireLock, LockToken};
 
+use super::problem::Refusal;
 use super::{
     Api, accept,
     answer::{self, Answer},

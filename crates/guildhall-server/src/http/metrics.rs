@@ -1,6 +1,5 @@
 //! `GET /metrics`: what this node counts about itself, as OpenMetrics text.
 
-use crate::http::problem::{Refusal, refuse};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use guildhall_api::wire::Code;
@@ -13,6 +12,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use super::problem::{Refusal, refuse};
 use super::{
     Api,
     answer::{self, Answer},

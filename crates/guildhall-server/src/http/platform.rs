@@ -1,6 +1,5 @@
 //! The node itself: liveness, readiness, status, snapshots, its own description.
 
-use crate::http::problem::{Refusal, refuse};
 use bytes::Bytes;
 use guildhall_api::wire::{Code, Status, StoreStatus};
 use guildhall_core::{
@@ -11,6 +10,7 @@ use guildhall_core::{
 use http::StatusCode;
 use serde_json::json;
 
+use super::problem::{Refusal, refuse};
 use super::{
     Api,
     answer::{self, Answer},

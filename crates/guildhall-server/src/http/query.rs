@@ -1,11 +1,12 @@
 //! A request's query: strict, so that a misspelt filter is an error and not a wider answer.
 
-use crate::http::problem::{Refusal, refuse};
 use std::{borrow::Cow, fmt::Display, str::FromStr};
 
 use guildhall_api::wire::Code;
 use guildhall_core::document::{Index, Period, nearest};
 use percent_encoding::percent_decode_str;
+
+use super::problem::{Refusal, refuse};
 
 /// The parameters of a query, decoded, in order.
 #[derive(Clone, Debug, Default)]
@@ -14,8 +15,9 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// Decodes `raw`, the part after the question mark.
-    pub(crate) fn parse(raw: Option<&str>) -> Result<Self, Refusal> {
+    /// Decodes `raw`, the part after the question mark. Parameters that `known` does not name are refused; a name there
+    /// that ends in `.` stands for all that begin with it.
+    pub(crate) fn parse(raw: Option<&str>, known: &[&str]) -> Result<Self, Refusal> {
         let Some(raw) = raw.filter(|raw| !raw.is_empty()) else {
             return Ok(Self::default());
         };
@@ -23,13 +25,15 @@ impl Query {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             Ok((decode(key)?, decode(value)?))
         });
-        Ok(Self {
+        let query = Self {
             pairs: pairs.collect::<Result<_, Refusal>>()?,
-        })
+        };
+        query.only(known)?;
+        Ok(query)
     }
 
-    /// Refuses parameters that `known` does not name; a name that ends in `.` stands for all that begin with it.
-    pub(crate) fn only(&self, known: &[&str]) -> Result<(), Refusal> {
+    /// Refuses parameters that `known` does not name.
+    fn only(&self, known: &[&str]) -> Result<(), Refusal> {
         let is_known = |key: &str| {
             known
                 .iter()
@@ -131,19 +135,21 @@ mod tests {
 
     #[test]
     fn a_misspelt_parameter_names_the_nearest() {
-        let query = Query::parse(Some("healty=false&tag=a&tag=b%2Bc&metadata.rack=r+1")).unwrap();
-        let error = query.only(&["healthy", "tag", "metadata."]).unwrap_err();
+        let known = ["healthy", "tag", "metadata."];
+        let error = Query::parse(Some("healty=false"), &known).unwrap_err();
         assert_eq!(
             error.detail,
             "unknown query parameter \"healty\"; did you mean \"healthy\"?"
         );
+        let query = Query::parse(Some("tag=a&tag=b%2Bc&metadata.rack=r+1"), &known).unwrap();
         assert_eq!(query.all("tag").collect::<Vec<_>>(), ["a", "b+c"]);
         assert_eq!(query.pairs().last(), Some(("metadata.rack", "r 1")));
     }
 
     #[test]
     fn a_value_that_does_not_parse_says_what_would() {
-        let query = Query::parse(Some("index=7&wait=soon&watch=maybe")).unwrap();
+        let known = ["index", "wait", "watch", "dryRun"];
+        let query = Query::parse(Some("index=7&wait=soon&watch=maybe"), &known).unwrap();
         assert!(
             query
                 .index("index")

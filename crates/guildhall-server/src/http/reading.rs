@@ -1,12 +1,12 @@
 //! What every read can do: wait for an index, be a long poll, be a stream.
 
-use crate::http::problem::{Refusal, refuse};
 use std::time::Duration;
 
 use guildhall_api::wire::Code;
 use guildhall_control::{Control, watch::Scope};
 use guildhall_core::document::Index;
 
+use super::problem::{Refusal, refuse};
 use super::{Api, answer::Answer, call::Call, params, problem, watch};
 
 /// How long a long poll waits if it does not say.

@@ -1,6 +1,5 @@
 //! What is said about instances, and what the registry says about the whole.
 
-use crate::http::problem::{Refusal, refuse};
 use std::cmp::Reverse;
 
 use guildhall_api::wire::{Code, HeartbeatAnswer, MaintenanceBody, ReportBody, Timeline};
@@ -10,6 +9,7 @@ use guildhall_core::{
     registry::{Check, Maintenance, Probe},
 };
 
+use super::problem::{Refusal, refuse};
 use super::{
     Api, accept,
     answer::{self, Answer},

@@ -3,13 +3,14 @@
 //! The canonical path is `/api/v1/namespaces/{ns}/…`; without `namespaces/{ns}` the namespace is `default`, and
 //! `namespaces/-` is all of them. Matching slices costs less than a router's tree, and reads like the specification.
 
-use crate::http::problem::{Refusal, refuse};
 use std::borrow::Cow;
 
 use guildhall_api::wire::Code;
 use guildhall_core::document::{Kind, Namespace};
 use percent_encoding::percent_decode_str;
 use smallvec::SmallVec;
+
+use super::problem::{Refusal, refuse};
 
 /// What a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

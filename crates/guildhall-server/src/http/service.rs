@@ -3,7 +3,6 @@
 //! A stack of layers would box and clone for each of these steps; the registry's bar is a few microseconds a request.
 //! Only what is asked for most (a discovery answer that is kept) is answered without a future of its own.
 
-use crate::http::problem::Refusal;
 use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
 
 use guildhall_api::wire::{Problem, header as names};
@@ -11,6 +10,7 @@ use guildhall_core::access::{Caller, Via};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
 
+use super::problem::Refusal;
 use super::{
     Api,
     answer::{self, Answer},
@@ -29,47 +29,38 @@ impl Handle for Api {
     fn handle(self: &Arc<Self>, request: Request<Incoming>) -> Handling {
         let (parts, body) = request.into_parts();
         let entered = Entered::new(self, &parts);
-        let admitted = self.admit(&parts);
-        let (target, principal) = match admitted {
+        let (target, principal) = match self.admit(&parts) {
             Ok(admitted) => admitted,
-            Err(problem) => return Handling::Done(entered.leave(self, None, &parts, Err(problem))),
+            Err(problem) => return Handling::Done(entered.leave(self, None, Err(problem))),
         };
         let caller = entered.caller(&principal);
-        let what = Some((target.resource, target.method));
-        if what == Some((Resource::Instances, Method::Get))
+        let what = (target.resource, target.method);
+        if what == (Resource::Instances, Method::Get)
             && let Some(namespace) = target.scope.one()
             && let Some(uri) = parts.uri.path_and_query()
             && let Some(kept) =
                 discovery::kept(self, &caller, namespace, &target.name, uri.as_str())
         {
-            return Handling::Done(entered.leave(self, what, &parts, Ok(kept)));
+            return Handling::Done(entered.leave(self, Some(what), Ok(kept)));
         }
+        let query = match Query::parse(parts.uri.query(), params::accepted(what.0, what.1)) {
+            Ok(query) => query,
+            Err(problem) => return Handling::Done(entered.leave(self, Some(what), Err(problem))),
+        };
+        let call = Call {
+            target,
+            caller,
+            query,
+            headers: parts.headers,
+            uri: parts.uri,
+            body: Some(body),
+        };
         let api = self.clone();
         Handling::Later(Box::pin(async move {
-            let outcome = match Query::parse(parts.uri.query()) {
-                Err(problem) => Err(problem),
-                Ok(query) => {
-                    let (headers, uri) = (parts.headers.clone(), parts.uri.clone());
-                    let call = Call {
-                        target,
-                        caller,
-                        query,
-                        headers,
-                        uri,
-                        body: Some(body),
-                    };
-                    run(&api, call).await
-                }
-            };
-            entered.leave(&api, what, &parts, outcome)
+            let outcome = dispatch::dispatch(&api, call).await;
+            entered.leave(&api, Some(what), outcome)
         }))
     }
-}
-
-async fn run(api: &Arc<Api>, call: Call) -> Result<Answer, Refusal> {
-    call.query
-        .only(params::accepted(call.target.resource, call.target.method))?;
-    dispatch::dispatch(api, call).await
 }
 
 impl Api {
@@ -90,17 +81,26 @@ impl Api {
 struct Entered {
     id: Arc<str>,
     header: HeaderValue,
-    since: Option<Instant>,
+    /// Set where requests are logged.
+    seen: Option<Seen>,
+}
+
+/// What the access log says of a request.
+struct Seen {
+    since: Instant,
+    method: http::Method,
+    path: String,
 }
 
 impl Entered {
     fn new(api: &Api, parts: &Parts) -> Self {
         let (id, header) = request_id(&parts.headers);
-        Self {
-            id,
-            header,
-            since: api.options.access_log.then(clock::now),
-        }
+        let seen = api.options.access_log.then(|| Seen {
+            since: clock::now(),
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+        });
+        Self { id, header, seen }
     }
 
     fn caller(&self, principal: &Principal) -> Caller {
@@ -117,7 +117,6 @@ impl Entered {
         self,
         api: &Api,
         what: Option<(Resource, Method)>,
-        parts: &Parts,
         outcome: Result<Answer, Refusal>,
     ) -> Answer {
         let mut answer = match outcome {
@@ -127,11 +126,16 @@ impl Entered {
         answer.headers_mut().insert(names::REQUEST_ID, self.header);
         let status = answer.status();
         api.metrics.count(what, status);
-        if let Some(since) = self.since {
+        if let Some(Seen {
+            since,
+            method,
+            path,
+        }) = self.seen
+        {
             tracing::info!(
                 target: "access",
-                method = %parts.method,
-                path = parts.uri.path(),
+                %method,
+                path,
                 status = status.as_u16(),
                 bytes = answer.body().len(),
                 micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),

@@ -1,6 +1,5 @@
 //! Snapshots of the control store: saved while it runs, restored while it runs.
 
-use crate::http::problem::{Refusal, refuse};
 use std::io;
 
 use bytes::Bytes;
@@ -13,6 +12,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::io::AsyncWriteExt;
 
+use super::problem::{Refusal, refuse};
 use super::{
     Api,
     answer::{self, Answer},

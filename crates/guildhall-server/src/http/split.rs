@@ -1,9 +1,10 @@
 //! A PUT of a service may carry what its code says, too: this takes the two apart.
 
-use crate::http::problem::{Refusal, invalid, refuse};
 use guildhall_api::wire::Code;
 use guildhall_core::document::Problems;
 use serde_json::{Map, Value};
+
+use super::problem::{Refusal, invalid, refuse};
 
 /// The fields of a service's spec that belong to one of its versions.
 const OF_VERSION: [&str; 3] = ["api", "contract", "dependencies"];

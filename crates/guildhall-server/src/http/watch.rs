@@ -1,6 +1,5 @@
 //! Event streams: what a subscription tells, as server-sent events.
 
-use crate::http::problem::{Refusal, refuse};
 use std::{
     collections::HashSet,
     future::Future,
@@ -23,6 +22,7 @@ use guildhall_core::{
 use http::{HeaderValue, header};
 use tokio::time::Sleep;
 
+use super::problem::{Refusal, refuse};
 use super::{
     Api,
     answer::{self, Answer},

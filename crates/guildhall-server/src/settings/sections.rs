@@ -57,7 +57,7 @@ section! {
         /// How often a silent watch sends a comment line, so that proxies keep it and dead clients are noticed.
         watch_keepalive: Period = Period::secs(15), "\"30s\"";
         /// The most memory for serialised discovery answers; unchanged ones are not serialised again. 0: none.
-        answer_cache: Size = Size(32 << 20), "\"128MiB\"";
+        answer_cache: Size = Size(64 << 20), "\"128MiB\"";
     }
 }
 

@@ -4,6 +4,8 @@
 //! types live in core, which knows nothing of HTTP, so their schemas are written here; a test checks them against
 //! documents that use every field.
 
+#[cfg(test)]
+mod coverage;
 mod operations;
 mod parameters;
 
