@@ -430,6 +430,7 @@ async fn attempt(
             return Err(last);
         };
         tried.push(place);
+        let others = cluster.endpoints().len() > tried.len();
         record.attempts += 1;
         record.endpoint = Some(endpoint.state.begin());
         let deadline = deadline.for_attempt(rule.and_then(|rule| rule.backend_timeout));
@@ -447,7 +448,7 @@ async fn attempt(
                             Reason::UpstreamConnectFailed,
                             "no connection to an instance of the service could be made",
                         );
-                        match attempts.failed(Failure::NotConnected) {
+                        match attempts.failed(Failure::NotConnected, others) {
                             Next::OtherEndpoint => {
                                 worker.stats().replays.add(1);
                                 continue 'endpoint;
@@ -458,10 +459,7 @@ async fn attempt(
                     Err(expired) => return Err(timed_out(expired)),
                 },
             };
-            let failure = match upstream
-                .send(request, reused && repeatable, &deadline)
-                .await
-            {
+            let failure = match upstream.send(request, repeatable, &deadline).await {
                 Ok(answer) => {
                     record.answered = Some(crate::clock::now());
                     return Ok((answer, upstream));
@@ -503,9 +501,12 @@ async fn attempt(
                 Err(SendError::Expired(expired)) => return Err(timed_out(expired)),
             };
             worker.pools().discard(&endpoint.state);
-            match attempts.failed(failure) {
+            match attempts.failed(failure, others) {
                 Next::NewConnection => worker.stats().replays.add(1),
-                Next::OtherEndpoint => continue 'endpoint,
+                Next::OtherEndpoint => {
+                    worker.stats().replays.add(1);
+                    continue 'endpoint;
+                }
                 Next::GiveUp => return Err(last),
             }
         }

@@ -5,8 +5,8 @@
 //! |---|---|---|
 //! | no connection could be made | yes | another endpoint |
 //! | a pooled connection was closed before the request was written | yes | a new connection, same endpoint |
-//! | a pooled connection was closed after, before any answer | idempotent, no body | a new connection, same endpoint, once |
-//! | the same on a connection made for this request | – | fails: the endpoint has seen the request |
+//! | a pooled connection was closed after, before any answer | idempotent, no body | another endpoint, once; with no other, a new connection |
+//! | the same on a connection made for this request | idempotent, no body | another endpoint, once; with no other it fails |
 //! | anything after the answer's head | – | fails |
 //!
 //! Pure. Retries that routes and policies ask for will stand around this, not in it.
@@ -53,8 +53,8 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// Notes a failure and decides.
-    pub(crate) fn failed(&mut self, failure: Failure) -> Next {
+    /// Notes a failure and decides; `others` says whether there are endpoints not tried yet.
+    pub(crate) fn failed(&mut self, failure: Failure, others: bool) -> Next {
         match failure {
             Failure::NotConnected => {
                 self.endpoints += 1;
@@ -72,12 +72,20 @@ impl Attempts {
                     Next::GiveUp
                 }
             }
+            // Elsewhere rather than on a new connection: an instance that was killed a moment ago
+            // still takes one from its backlog, only to reset it.
             Failure::Lost {
-                reused: true,
+                reused,
                 repeatable: true,
             } if !self.replayed => {
                 self.replayed = true;
-                Next::NewConnection
+                if others {
+                    Next::OtherEndpoint
+                } else if reused {
+                    Next::NewConnection
+                } else {
+                    Next::GiveUp
+                }
             }
             Failure::Lost { .. } => Next::GiveUp,
         }
@@ -88,13 +96,13 @@ impl Attempts {
 mod tests {
     use super::*;
 
-    fn check(failures: &[Failure], expected: &[Next]) {
+    fn check(others: bool, failures: &[Failure], expected: &[Next]) {
         let mut attempts = Attempts::default();
         let decided: Vec<Next> = failures
             .iter()
-            .map(|failure| attempts.failed(*failure))
+            .map(|failure| attempts.failed(*failure, others))
             .collect();
-        assert_eq!(decided, expected, "{failures:?}");
+        assert_eq!(decided, expected, "{failures:?}, others: {others}");
     }
 
     #[test]
@@ -102,19 +110,30 @@ mod tests {
         use Failure::{NotConnected, Unsent};
         let lost = |reused, repeatable| Failure::Lost { reused, repeatable };
         let (other, new, end) = (Next::OtherEndpoint, Next::NewConnection, Next::GiveUp);
+        for others in [true, false] {
+            check(
+                others,
+                &[NotConnected, NotConnected, NotConnected],
+                &[other, other, end],
+            );
+            check(others, &[Unsent, Unsent, Unsent], &[new, new, end]);
+            check(others, &[lost(true, false)], &[end]);
+            check(others, &[lost(false, false)], &[end]);
+            // An instance that was killed: its pooled connection is stale, and no new one can be
+            // made.
+            check(others, &[Unsent, NotConnected], &[new, other]);
+        }
+        check(true, &[lost(true, true), lost(true, true)], &[other, end]);
+        check(true, &[lost(false, true), lost(true, true)], &[other, end]);
+        check(false, &[lost(true, true), lost(true, true)], &[new, end]);
+        check(false, &[lost(false, true)], &[end]);
+        // An instance that is being killed: its pooled connection is stale, and a new one is taken
+        // from its backlog and reset.
+        check(true, &[Unsent, lost(false, true)], &[new, other]);
         check(
-            &[NotConnected, NotConnected, NotConnected],
-            &[other, other, end],
-        );
-        check(&[Unsent, Unsent, Unsent], &[new, new, end]);
-        check(&[lost(true, true), lost(true, true)], &[new, end]);
-        check(&[lost(true, false)], &[end]);
-        check(&[lost(false, true)], &[end]);
-        // An instance that was killed: its pooled connection is stale, and no new one can be made.
-        check(&[Unsent, NotConnected], &[new, other]);
-        check(
+            true,
             &[lost(true, true), NotConnected, lost(true, true)],
-            &[new, other, end],
+            &[other, other, end],
         );
     }
 }

@@ -96,6 +96,30 @@ async fn a_new_connection_that_is_lost_is_the_backends_answer() {
     assert_eq!(backend.connections(), 1);
 }
 
+/// An instance that was killed a moment ago takes connections from its backlog and resets them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_closes_what_it_accepts_costs_no_idempotent_request() {
+    let alive = Backend::named("alive").await;
+    let dying = Backend::raw(|_, mut client| async move {
+        let _ = client.read(false).await;
+    })
+    .await;
+    let fixture = Fixture::start(
+        options(),
+        vec![
+            to_service("all", "/", "svc"),
+            instance("svc", "alive", alive.address),
+            instance("svc", "dying", dying.address),
+        ],
+    )
+    .await;
+    let mut client = fixture.client().await;
+    for _ in 0..50 {
+        assert_eq!(client.ask(GET).await.text(), "alive");
+    }
+    assert!(dying.connections() > 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instance_that_cannot_be_reached_costs_no_request() {
     let backend = Backend::named("alive").await;
