@@ -6,7 +6,11 @@ use tracing_subscriber::{EnvFilter, fmt};
 /// makes each line a JSON object. Does nothing if there is a subscriber already.
 pub fn init_logging() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let builder = fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr);
     let json =
         std::env::var("GUILDHALL_LOG").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
     // An error means that the author has set a subscriber, which is theirs to choose.
