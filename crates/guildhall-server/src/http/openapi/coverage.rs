@@ -16,7 +16,7 @@ const DOCUMENTS: [(Kind, &str, &str); 6] = [
         Kind::ServiceVersion,
         "a/1",
         r#"{"api": {"endpoints": [{"path": "/", "method": "GET", "description": "d"}]},
-            "contract": {"format": "openapi", "document": {}},
+            "contract": {"format": "openapi", "document": {"openapi": "3.1.0"}},
             "dependencies": ["b", {"service": "c", "type": "asynchronous", "optional": true, "version": "1"}]}"#,
     ),
     (
