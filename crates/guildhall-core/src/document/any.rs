@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DocumentKey, Kind, Metadata, Object, Pointer, Problems, Spec, strict};
+use super::{DocumentKey, Kind, Metadata, Object, Pointer, Problems, Spec, lenient, strict};
 use crate::{registry, route};
 
 macro_rules! documents {
@@ -96,23 +96,27 @@ macro_rules! documents {
                 }
             }
 
-            /// Reads what [`Document::to_stored`] wrote, at the store's `revision`.
+            /// Reads what [`Document::to_stored`] wrote, at the store's `revision`; lenient: what a newer
+            /// version wrote is read as far as it is known here.
             pub fn from_stored(kind: Kind, revision: u64, stored: &[u8]) -> Result<Self, serde_json::Error> {
                 match kind {
                     $(Kind::$kind => {
-                        let Stored { mut metadata, spec } = serde_json::from_slice::<Stored<$spec>>(stored)?;
+                        let Stored { mut metadata, spec } =
+                            lenient::read_with::<Stored<$spec>>(stored, <$spec as Spec>::UNKNOWN_WORDS)?;
                         metadata.revision = revision;
                         Ok(Self::$kind(Arc::new(Object::new(metadata, spec))))
                     })*
                 }
             }
 
-            /// Reads a document as the API writes it, status included.
+            /// Reads a document as the API writes it, status included; lenient like
+            /// [`Document::from_stored`].
             pub fn from_api(kind: Kind, json: &str) -> Result<Self, serde_json::Error> {
                 match kind {
                     $(Kind::$kind => {
-                        let Served { metadata, spec, status } =
-                            serde_json::from_str::<Served<$spec, <$spec as Spec>::Status>>(json)?;
+                        let Served { metadata, spec, status } = lenient::read_with::<
+                            Served<$spec, <$spec as Spec>::Status>,
+                        >(json.as_bytes(), <$spec as Spec>::UNKNOWN_WORDS)?;
                         Ok(Self::$kind(Arc::new(Object { metadata, spec, status })))
                     })*
                 }

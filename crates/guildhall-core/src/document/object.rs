@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeStruct};
 
-use super::{DocumentKey, Kind, Metadata, Name, NameError, Pointer, Problems};
+use super::{DocumentKey, Kind, Metadata, Name, NameError, Pointer, Problems, Remedies};
 
 /// The `apiVersion` of Guildhall's documents.
 pub const API_VERSION: &str = "guildhall/v1";
@@ -18,6 +18,10 @@ pub trait Spec:
 
     /// What the platform reports about such a document; `()` if nothing.
     type Status: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static;
+
+    /// What a reader makes of words that a newer version has added, by their place in the whole
+    /// document. Without an entry, a document that holds one in its spec is not read.
+    const UNKNOWN_WORDS: Remedies = &[];
 
     /// Notes everything that decoding alone does not refuse; `at` points at the spec.
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems);

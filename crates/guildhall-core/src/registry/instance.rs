@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Check, InstanceStatus};
 use crate::document::{
-    InstanceId, Kind, Metadata, NameError, Pointer, Problems, ServiceName, SharedText, Spec,
-    StringMap, VersionName,
+    InstanceId, Kind, Metadata, NameError, Pointer, Problems, Remedies, Remedy, ServiceName,
+    SharedText, Spec, StringMap, VersionName,
 };
 
 /// Where one process of a service listens and how to tell whether it is well.
@@ -211,6 +211,24 @@ impl Instance {
 impl Spec for Instance {
     const KIND: Kind = Kind::Instance;
     type Status = InstanceStatus;
+
+    const UNKNOWN_WORDS: Remedies = &[
+        // Any protocol over TCP that is not known is just that. The port itself must stay: the
+        // first is the default.
+        ("/spec/protocol", Remedy::Read("tcp")),
+        ("/spec/ports/*/protocol", Remedy::Read("tcp")),
+        ("/spec/checks/*/type", Remedy::Omit("/spec/checks/*")),
+        (
+            "/spec/checks/*/initialStatus",
+            Remedy::Omit("/spec/checks/*/initialStatus"),
+        ),
+        // The verdict stands beside it.
+        ("/status/checks/*/state", Remedy::Omit("/status/checks/*")),
+        (
+            "/status/maintenance/mode",
+            Remedy::Omit("/status/maintenance/mode"),
+        ),
+    ];
 
     fn check_name(name: &str) -> Result<(), NameError> {
         InstanceId::new(name).map(drop)

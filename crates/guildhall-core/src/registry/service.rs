@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Check;
-use crate::document::{Kind, NameError, Pointer, Problems, ServiceName, Spec};
+use crate::document::{Kind, NameError, Pointer, Problems, Remedies, Remedy, ServiceName, Spec};
 
 /// The operators' part of a service; what its code says stands in its versions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -72,6 +72,15 @@ impl ContractPolicy {
 impl Spec for Service {
     const KIND: Kind = Kind::Service;
     type Status = ();
+
+    const UNKNOWN_WORDS: Remedies = &[
+        ("/spec/checks/*/type", Remedy::Omit("/spec/checks/*")),
+        (
+            "/spec/checks/*/initialStatus",
+            Remedy::Omit("/spec/checks/*/initialStatus"),
+        ),
+        ("/spec/contractPolicy", Remedy::Omit("/spec/contractPolicy")),
+    ];
 
     fn check_name(name: &str) -> Result<(), NameError> {
         ServiceName::new(name).map(drop)

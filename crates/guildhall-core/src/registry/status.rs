@@ -196,7 +196,7 @@ impl CheckStatus {
 
 /// Why and since when an instance is held out of traffic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Maintenance {
     /// Whether it finishes what it has or is simply out.
     #[serde(default)]

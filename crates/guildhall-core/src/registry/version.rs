@@ -7,7 +7,9 @@ use serde::{
 use std::fmt;
 
 use super::contract::{self, VersionStatus};
-use crate::document::{Kind, NameError, Pointer, Problems, ServiceName, Spec, VersionName};
+use crate::document::{
+    Kind, NameError, Pointer, Problems, Remedies, Remedy, ServiceName, Spec, VersionName,
+};
 
 /// The code's part of a service: written at registration, usually by the SDK.
 ///
@@ -186,6 +188,18 @@ impl From<ServiceName> for Dependency {
 impl Spec for ServiceVersion {
     const KIND: Kind = Kind::ServiceVersion;
     type Status = VersionStatus;
+
+    const UNKNOWN_WORDS: Remedies = &[
+        ("/spec/contract/format", Remedy::Omit("/spec/contract")),
+        (
+            "/spec/dependencies/*/type",
+            Remedy::Omit("/spec/dependencies/*/type"),
+        ),
+        (
+            "/status/breaking/*/kind",
+            Remedy::Omit("/status/breaking/*"),
+        ),
+    ];
 
     fn check_name(name: &str) -> Result<(), NameError> {
         let (service, version) = name.split_once('/').unwrap_or((name, ""));

@@ -226,3 +226,48 @@ fn a_wrong_status_says_what_would_be_right() {
         "{problems}"
     );
 }
+
+/// How long decoding takes, for whoever changes it: `cargo test --profile bench -p guildhall-core
+/// --test it -- --ignored --nocapture decoding_costs`.
+#[test]
+#[ignore = "a measurement"]
+fn decoding_costs() {
+    let spec = json!({
+        "host": "10.0.3.7", "port": 3001, "version": "1.4.2", "zone": "eu-west-1a", "region": "eu-west-1",
+        "tags": ["web", "blue"], "metadata": {"commit": "0a1b2c3d", "team": "shop"},
+        "checks": [{"type": "http", "path": "/health", "interval": "10s"}],
+    });
+    let sent = json!({"kind": "Instance", "metadata": {"name": "u1"}, "spec": spec}).to_string();
+    let decode = |text: &str| {
+        let body = Body::parse(text).unwrap();
+        body.into_document(
+            Kind::Instance,
+            Some(&Namespace::default()),
+            Some("users/u1"),
+        )
+        .unwrap()
+    };
+    let document = decode(&sent);
+    let stored = document.to_stored().unwrap();
+    let mut newer: Value = serde_json::from_slice(&stored).unwrap();
+    newer["spec"]["dialect"] = json!("x");
+    let newer = newer.to_string();
+    let time = |what: &str, run: &dyn Fn()| {
+        const ROUNDS: u32 = 100_000;
+        (0..ROUNDS / 10).for_each(|_| run());
+        let best = (0..7).map(|_| {
+            let started = std::time::Instant::now();
+            (0..ROUNDS).for_each(|_| run());
+            started.elapsed() / ROUNDS
+        });
+        eprintln!("{what}: {:?}", best.min().unwrap());
+    };
+    let read = |bytes: &[u8]| drop(Document::from_stored(Kind::Instance, 1, bytes));
+    time("a body, strictly", &|| {
+        drop(std::hint::black_box(decode(&sent)))
+    });
+    time("what is stored", &|| read(&stored));
+    time("the same with a field of a newer version", &|| {
+        read(newer.as_bytes())
+    });
+}

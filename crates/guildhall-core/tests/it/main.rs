@@ -13,3 +13,4 @@ mod fixture;
 mod graph;
 mod health;
 mod memory;
+mod newer;
