@@ -1,0 +1,4 @@
+//! The crate from outside, pattern by pattern.
+#![cfg(not(loom))]
+
+mod alloc;

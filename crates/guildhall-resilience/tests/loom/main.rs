@@ -1,0 +1,2 @@
+//! Every interleaving of small models, under loom: `RUSTFLAGS="--cfg loom"`, without the feature `tower`.
+#![cfg(loom)]
