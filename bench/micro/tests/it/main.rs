@@ -1,0 +1,1 @@
+//! Ours and peers on the same input: what they decide, not how fast.
