@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use guildhall_core::document::{Document, Index};
+use guildhall_core::document::{Document, Index, read};
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 
@@ -78,20 +78,11 @@ impl Answer {
     }
 
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
-        serde_json::from_slice(&self.body).map_err(|error| self.malformed(error))
+        read(&self.body).map_err(|error| self.malformed(error))
     }
 
     pub(super) fn document(&self) -> Result<Document, ClientError> {
         wire::read_document(self.text()?).map_err(|error| self.malformed(error))
-    }
-
-    pub(super) fn documents(
-        &self,
-        items: &[Box<serde_json::value::RawValue>],
-    ) -> Result<Vec<Document>, ClientError> {
-        let read = items.iter().map(|item| wire::read_document(item.get()));
-        read.collect::<Result<_, _>>()
-            .map_err(|error| self.malformed(error))
     }
 
     pub(super) fn index(&self) -> Option<Index> {
@@ -120,4 +111,21 @@ impl Answer {
                 .collect(),
         })
     }
+}
+
+/// Reads what a list holds. What this build cannot read of it, because a newer server wrote it, is
+/// passed over, logged, and noted in `skipped`.
+pub(super) fn documents(
+    items: &[Box<serde_json::value::RawValue>],
+    skipped: &mut Vec<String>,
+) -> Vec<Document> {
+    let read = items.iter().map(|item| wire::read_document(item.get()));
+    let noted = read.filter_map(|read| {
+        let note = |error: wire::DocumentError| {
+            tracing::warn!(%error, "a document of a list is passed over");
+            skipped.push(error.to_string());
+        };
+        read.map_err(note).ok()
+    });
+    noted.collect()
 }

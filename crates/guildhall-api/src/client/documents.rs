@@ -5,7 +5,7 @@ use guildhall_core::document::{Document, DocumentKey, Index, Kind, Namespace, Se
 use http::header;
 use serde_json::value::RawValue;
 
-use super::{Client, ClientError, Written, call::Call};
+use super::{Client, ClientError, Written, answer, call::Call};
 use crate::wire::{Code, List, header::etag, path};
 
 /// What a write asks of the document before it.
@@ -56,6 +56,9 @@ pub struct Listed {
     pub documents: Vec<Document>,
     /// The index they were all read at.
     pub index: Index,
+    /// What is in the list and cannot be read here, because a newer server wrote it: which
+    /// document, and why not.
+    pub skipped: Vec<String>,
 }
 
 /// How often a list is begun anew because its snapshot went away while it was read.
@@ -94,7 +97,7 @@ impl Client {
         namespace: Option<&Namespace>,
         query: &ListQuery,
     ) -> Result<Listed, ClientError> {
-        let mut documents = Vec::new();
+        let (mut documents, mut skipped) = (Vec::new(), Vec::new());
         let mut next: Option<String> = None;
         loop {
             let mut parameters = path::QueryString::default();
@@ -105,12 +108,13 @@ impl Client {
                 .call(Call::get(path::documents(kind, namespace)).query(parameters))
                 .await?;
             let page: List<Box<RawValue>> = answer.json()?;
-            documents.append(&mut answer.documents(&page.items)?);
+            documents.append(&mut answer::documents(&page.items, &mut skipped));
             match page.metadata.next {
                 None => {
                     return Ok(Listed {
                         documents,
                         index: page.metadata.revision,
+                        skipped,
                     });
                 }
                 // A server that answers the same page for ever must not hold its client.

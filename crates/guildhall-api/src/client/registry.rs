@@ -8,7 +8,11 @@ use guildhall_core::{
 };
 use serde_json::value::RawValue;
 
-use super::{Client, ClientError, PutOptions, Written, answer::Answer, call::Call};
+use super::{
+    Client, ClientError, PutOptions, Written,
+    answer::{self, Answer},
+    call::Call,
+};
 use crate::wire::{Discovery, HeartbeatAnswer, MaintenanceBody, ReportBody, Timeline, path};
 
 /// What a long poll waits for: a change after `since`, for at most `wait`.
@@ -121,7 +125,8 @@ impl Client {
         self.call(Call::get(path::stats(namespace))).await?.json()
     }
 
-    /// Whom to call: a service's instances that `query` selects.
+    /// Whom to call: a service's instances that `query` selects. One that cannot be read here,
+    /// because a newer server wrote it, is passed over and logged.
     pub async fn discover(
         &self,
         namespace: &Namespace,
@@ -178,7 +183,7 @@ fn discovery(answer: &Answer) -> Result<Discovery<Document>, ClientError> {
         namespace: raw.namespace,
         index: raw.index,
         protected: raw.protected,
-        instances: answer.documents(&raw.instances)?,
+        instances: answer::documents(&raw.instances, &mut Vec::new()),
     })
 }
 

@@ -17,7 +17,8 @@ pub struct SourceStatus {
     pub held: Option<Held>,
     /// Why there is no connection, or why the copy could not be read or written.
     pub last_error: Option<String>,
-    /// Documents passed over because this build cannot read them.
+    /// Documents passed over because this build cannot read them: of the copy on disk, then of the
+    /// watch.
     pub skipped: u64,
 }
 

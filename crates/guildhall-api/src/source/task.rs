@@ -98,6 +98,8 @@ impl Flow {
                     index: Some(cached.index),
                     instances,
                 };
+                let skipped = cached.skipped;
+                self.status.send_modify(|status| status.skipped = skipped);
                 self.copy = Some(cached);
             }
             Ok(Err(error)) => {

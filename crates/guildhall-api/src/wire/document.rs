@@ -1,4 +1,4 @@
-//! Reading a document whose kind stands in the document itself.
+//! Reading a document whose kind stands in the document itself, perhaps of a newer server.
 
 use guildhall_core::document::{Document, Kind};
 use serde::Deserialize;
@@ -9,21 +9,53 @@ pub enum DocumentError {
     /// Its kind is newer than this build, or not Guildhall's.
     #[error("a document of kind {0:?}, which this build does not know: update it to use that kind")]
     UnknownKind(String),
-    /// It is not what its kind says.
-    #[error("a document that cannot be read: {0}")]
-    Malformed(#[from] serde_json::Error),
+    /// It is not what its kind says, or says it in words that this build does not know.
+    #[error("{document} cannot be read: {cause}; if the server is newer, update this program")]
+    Malformed {
+        /// Which document, as far as that can be read.
+        document: String,
+        /// What is wrong with it.
+        cause: serde_json::Error,
+    },
 }
 
-/// Reads a document as the API writes it, status included.
+impl DocumentError {
+    /// `json` cannot be read for `cause`.
+    pub(crate) fn malformed(json: &str, cause: serde_json::Error) -> Self {
+        Self::Malformed {
+            document: name(json).unwrap_or_else(|| "a document".to_owned()),
+            cause,
+        }
+    }
+}
+
+/// What a document calls itself: its kind, namespace and name, and of what service it is.
+fn name(json: &str) -> Option<String> {
+    let json: serde_json::Value = serde_json::from_str(json).ok()?;
+    let word = |pointer| json.pointer(pointer).and_then(serde_json::Value::as_str);
+    let mut name = word("/metadata/name")?.to_owned();
+    if let Some(service) = word("/spec/service") {
+        name = format!("{service}/{name}");
+    }
+    Some(format!(
+        "{} {name:?} in namespace {:?}",
+        word("/kind").unwrap_or("document"),
+        word("/metadata/namespace").unwrap_or("default"),
+    ))
+}
+
+/// Reads a document as the API writes it, status included: what it says of things that this build
+/// does not know is left out (see core's `document::read`).
 pub fn read_document(json: &str) -> Result<Document, DocumentError> {
     #[derive(Deserialize)]
     struct Outer<'a> {
         #[serde(borrow)]
         kind: std::borrow::Cow<'a, str>,
     }
-    let Outer { kind: word } = serde_json::from_str(json)?;
+    let malformed = |cause| DocumentError::malformed(json, cause);
+    let Outer { kind: word } = serde_json::from_str(json).map_err(malformed)?;
     match Kind::ALL.iter().copied().find(|kind| kind.word() == word) {
-        Some(kind) => Ok(Document::from_api(kind, json)?),
+        Some(kind) => Document::from_api(kind, json).map_err(malformed),
         None => Err(DocumentError::UnknownKind(word.into_owned())),
     }
 }
@@ -56,7 +88,15 @@ mod tests {
         assert!(matches!(error, DocumentError::UnknownKind(kind) if kind == "Teapot"));
         assert!(matches!(
             read_document("{}"),
-            Err(DocumentError::Malformed(_))
+            Err(DocumentError::Malformed { .. })
         ));
+        let route = r#"{"kind": "HTTPRoute", "metadata": {"name": "r"}, "spec": {"rules": [{"filters": [{"type": "Next"}]}]}}"#;
+        let error = read_document(route).unwrap_err().to_string();
+        assert!(
+            error.starts_with(
+                r#"HTTPRoute "r" in namespace "default" cannot be read: unknown variant `Next`"#
+            ),
+            "{error}"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! The events of a watch, typed, and as they stand in an event stream.
 
-use guildhall_core::document::{Document, Index, IndexError};
+use guildhall_core::document::{Document, Index, IndexError, read};
 use serde::{Deserialize, Serialize};
 
 use super::{DeletedDocument, DocumentError, read_document, sse};
@@ -87,13 +87,13 @@ impl WatchEvent {
             .filter(|id| !id.is_empty())
             .map(str::parse)
             .transpose()?;
-        let malformed = DocumentError::Malformed;
+        let malformed = |cause| DocumentError::malformed(&frame.data, cause);
         let event = match frame.event.as_str() {
             "added" => Self::Added(read_document(&frame.data)?),
             "modified" => Self::Modified(read_document(&frame.data)?),
-            "deleted" => Self::Deleted(serde_json::from_str(&frame.data).map_err(malformed)?),
+            "deleted" => Self::Deleted(read(frame.data.as_bytes()).map_err(malformed)?),
             "bookmark" => Self::Bookmark,
-            "resync" => Self::Resync(serde_json::from_str(&frame.data).map_err(malformed)?),
+            "resync" => Self::Resync(read(frame.data.as_bytes()).map_err(malformed)?),
             other => return Err(WatchEventError::UnknownEvent(other.to_owned())),
         };
         Ok((id, event))

@@ -284,3 +284,35 @@ async fn a_server_that_hangs_costs_one_timeout() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn a_list_of_a_newer_server_is_read_but_for_what_is_not_known_at_all() {
+    let mut newer = serde_json::to_value(instance("u1")).unwrap();
+    newer["spec"]["nextField"] = true.into();
+    newer["spec"]["ports"][0]["nextField"] = true.into();
+    newer["status"] = serde_json::json!({"health": "next", "nextField": 1});
+    let route = serde_json::json!({"kind": "HTTPRoute", "metadata": {"name": "r"}, "spec": {"rules": [{"matches": [{"path": {"type": "Next"}}]}]}});
+    let items = serde_json::json!([newer, route]);
+    let fake = Fake::start(move |asked| {
+        let answer = if asked.path.ends_with("/services/user-service/instances") {
+            serde_json::json!({"service": "user-service", "namespace": "default", "index": "1.5", "protected": false, "instances": items, "next": 1})
+        } else {
+            serde_json::json!({"items": items, "metadata": {"revision": "1.5", "next": 1}})
+        };
+        reply(200, &[], json(&answer))
+    })
+    .await;
+    let (namespace, service, _) = names();
+    let client = fake.client();
+    let list = ListQuery::default();
+    let listed = client.list(Kind::Instance, None, &list).await.unwrap();
+    assert_eq!(listed.documents, [instance("u1")]);
+    assert!(
+        matches!(&listed.skipped[..], [why] if why.starts_with("HTTPRoute \"r\"")),
+        "{:?}",
+        listed.skipped
+    );
+    let query = Query::default();
+    let found = client.discover(&namespace, &service, &query).await.unwrap();
+    assert_eq!(found.instances, [instance("u1")]);
+}

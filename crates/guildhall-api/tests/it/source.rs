@@ -374,3 +374,30 @@ async fn a_source_that_is_dropped_ends_its_watch() {
     soon("the end of the task", ended).await;
     drop(events);
 }
+
+#[tokio::test]
+async fn a_newer_control_plane_is_followed_as_far_as_it_is_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("copy");
+    let (handler, mut streams) = platform();
+    let fake = Fake::start(handler).await;
+    let options = SourceOptions::cached(&path);
+    let mut source = RemoteSource::start(fake.client(), scope(), options);
+    let mut status = source.status();
+    let events = soon("a connection", streams.recv()).await.unwrap();
+    let mut newer = serde_json::to_value(instance("u1")).unwrap();
+    newer["metadata"]["nextField"] = true.into();
+    newer["spec"]["nextField"] = true.into();
+    let unread = r#"{"kind": "Service", "metadata": {"name": "b"}, "spec": {"links": 1}}"#;
+    events.raw(&format!(
+        "event: added\ndata: {newer}\n\nevent: added\ndata: {unread}\n\n"
+    ));
+    events.send(Some(5), &WatchEvent::Bookmark);
+    let index = Some(at(1, 5));
+    let told = soon("full", source.next()).await;
+    assert_eq!(told, full(index, &[instance("u1")]));
+    status_where(&mut status, |status| status.skipped == 1).await;
+    source.stop().await;
+    let copy = DiskCache::new(&path, &scope()).load().unwrap().unwrap();
+    assert_eq!(copy.documents, [instance("u1")]);
+}

@@ -65,6 +65,9 @@ impl Export {
                 .map_err(|error| {
                     Failure::call(format!("{} cannot be listed", kind.plural()), &error)
                 })?;
+            for why in &listed.skipped {
+                output::warn(why);
+            }
             documents.extend(listed.documents.iter().map(diff::portable));
         }
         if context.output == Format::Json {

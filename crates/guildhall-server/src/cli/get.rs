@@ -93,6 +93,9 @@ impl Get {
             .map_err(|error| {
                 Failure::call(format!("{} cannot be listed", kind.plural()), &error)
             })?;
+        for why in &listed.skipped {
+            output::warn(why);
+        }
         let documents = listed.documents;
         match context.output {
             // What is printed can be applied again.

@@ -90,13 +90,20 @@ pub(super) fn read(bytes: &[u8], scope: &str) -> Result<Cached, Unusable> {
     if head.scope != scope {
         return Err(Unusable::Foreign(format!("it is of {}", head.scope)));
     }
-    let read = |line: &str| {
-        wire::read_document(line).map_err(|error| Unusable::Foreign(error.to_string()))
-    };
-    Ok(Cached {
+    let mut cached = Cached {
         index: head.index,
-        documents: lines.map(read).collect::<Result<_, _>>()?,
-    })
+        ..Cached::default()
+    };
+    for line in lines {
+        match wire::read_document(line) {
+            Ok(document) => cached.documents.push(document),
+            Err(error) => {
+                tracing::warn!(%error, "a document of the copy on disk is passed over");
+                cached.skipped += 1;
+            }
+        }
+    }
+    Ok(cached)
 }
 
 #[cfg(test)]
@@ -124,7 +131,15 @@ mod tests {
             revision: 17,
         };
         let bytes = write("all", index, &documents).unwrap();
-        assert_eq!(read(&bytes, "all"), Ok(Cached { index, documents }));
+        let skipped = 0;
+        assert_eq!(
+            read(&bytes, "all"),
+            Ok(Cached {
+                index,
+                documents,
+                skipped
+            })
+        );
         assert!(matches!(read(&bytes, "other"), Err(Unusable::Foreign(_))));
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
@@ -132,6 +147,23 @@ mod tests {
             assert!(read(&changed, "all").is_err(), "byte {at} changed");
             assert!(read(&bytes[..at], "all").is_err(), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn documents_of_a_newer_version_are_read_as_far_as_they_are_known() {
+        let (known, index) = (document("a"), Index::default());
+        let served = serde_json::to_value(&known).unwrap();
+        let mut newer = served.clone();
+        newer["metadata"]["nextField"] = true.into();
+        newer["spec"]["nextField"] = true.into();
+        let mut unread = served;
+        unread["kind"] = "Teapot".into();
+        let head = serde_json::json!({"scope": "all", "index": index, "nextField": 1});
+        let body = format!("{head}\n{newer}\n{unread}\n");
+        let crc = crc32c::crc32c(body.as_bytes());
+        let copy = format!("{MAGIC} {crc:08x} {}\n{body}", body.len());
+        let read = read(copy.as_bytes(), "all").unwrap();
+        assert_eq!((read.documents, read.skipped), (vec![known], 1));
     }
 
     #[test]

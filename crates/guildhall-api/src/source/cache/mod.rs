@@ -31,12 +31,14 @@ pub struct DiskCache {
 }
 
 /// What a copy holds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cached {
     /// Where the documents stood when they were written.
     pub index: Index,
     /// The documents.
     pub documents: Vec<Document>,
+    /// How many more there are that this build cannot read, because a newer one wrote them.
+    pub skipped: u64,
 }
 
 /// A copy that is of no use.
