@@ -77,6 +77,16 @@ impl P2c {
         load: impl Fn(usize) -> u32,
         eligible: impl Fn(usize) -> bool,
     ) -> Option<usize> {
+        self.pick_by(random, |place| u64::from(load(place)), eligible)
+    }
+
+    /// As [`pick`](Self::pick), by a load of any unit: [`PeakEwma::load`](super::PeakEwma::load).
+    pub fn pick_by(
+        &self,
+        random: &mut Rng,
+        load: impl Fn(usize) -> u64,
+        eligible: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
         self.pick_of(&self.preferred, random, &load, &eligible)
             .or_else(|| self.pick_of(&self.all, random, &load, &eligible))
     }
@@ -85,7 +95,7 @@ impl P2c {
         &self,
         sampler: &Sampler,
         random: &mut Rng,
-        load: &impl Fn(usize) -> u32,
+        load: &impl Fn(usize) -> u64,
         eligible: &impl Fn(usize) -> bool,
     ) -> Option<usize> {
         match sampler.places() {
@@ -109,9 +119,9 @@ impl P2c {
     }
 
     /// Whether `a` has more to do than `b`, per weight.
-    fn is_busier(&self, a: usize, b: usize, load: &impl Fn(usize) -> u32) -> bool {
+    fn is_busier(&self, a: usize, b: usize, load: &impl Fn(usize) -> u64) -> bool {
         let scaled =
-            |place: usize, other: usize| u64::from(load(place)) * u64::from(self.weights[other]);
+            |place: usize, other: usize| u128::from(load(place)) * u128::from(self.weights[other]);
         scaled(a, b) > scaled(b, a)
     }
 
@@ -121,7 +131,7 @@ impl P2c {
         &self,
         sampler: &Sampler,
         random: &mut Rng,
-        load: &impl Fn(usize) -> u32,
+        load: &impl Fn(usize) -> u64,
         eligible: &impl Fn(usize) -> bool,
     ) -> Option<usize> {
         let places = sampler.places();
