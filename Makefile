@@ -5,8 +5,8 @@
 # Kill cycles and power-loss runs of the full tests; the tests' own defaults are for every day.
 CYCLES ?= 5000
 POWER_LOSS_RUNS ?= 100000
-# gateway, registry, store or idle: `make bench WHICH=store`.
-WHICH ?= gateway registry store idle
+# gateway, registry, store, log or idle: `make bench WHICH=store`.
+WHICH ?= gateway registry store log idle
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -27,9 +27,9 @@ test: lint ## format, clippy, tidy, and every test and doc test
 	@echo "== tests"
 	@cargo test --workspace
 
-test-full: lint ## what takes longer: CYCLES (5000) kill cycles, POWER_LOSS_RUNS (100000) power losses
-	@echo "== tests, $(CYCLES) kill cycles, $(POWER_LOSS_RUNS) power losses"
-	@GUILDHALL_TEST_CYCLES=$(CYCLES) GUILDHALL_POWER_LOSS_RUNS=$(POWER_LOSS_RUNS) cargo test --workspace
+test-full: test ## what takes longer: CYCLES (5000) kills, POWER_LOSS_RUNS (100000); writes docs/verification.md
+	@echo "== $(CYCLES) kill cycles, $(POWER_LOSS_RUNS) power-loss runs"
+	@CYCLES=$(CYCLES) POWER_LOSS_RUNS=$(POWER_LOSS_RUNS) scripts/verify
 
 bench: ## every benchmark beside its peers, into bench/RESULTS.md; one alone: make bench WHICH=store
 	@scripts/setup build

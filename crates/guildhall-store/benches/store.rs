@@ -167,7 +167,7 @@ async fn puts(path: &Path, clients: u64, watched: bool) {
         })
     });
     let stop = Arc::new(AtomicBool::new(false));
-    let stats = store.log().stats();
+    let stats = Arc::clone(store.log_stats());
     let (log_before, written_before) = (stats.snapshot(), written());
     let (began, processor_before) = (Instant::now(), processor());
     let tasks = (0..clients).map(|client| {

@@ -107,10 +107,14 @@ pub fn argument() -> Option<String> {
     env::var(VARIABLE).ok()
 }
 
-/// Reports a line to whoever spawned this worker. It has left the process when this returns.
+/// Reports a line to whoever spawned this worker. It has left the process when this returns. A worker that nobody
+/// listens to any more, because its test was stopped, ends here.
 pub fn report(line: &str) {
     let mut output = io::stdout().lock();
-    // Nobody reads on once the worker is being killed.
-    let _ = output.write_all(format!("{MARK}{line}\n").as_bytes());
-    let _ = output.flush();
+    let told = output
+        .write_all(format!("{MARK}{line}\n").as_bytes())
+        .and_then(|()| output.flush());
+    if told.is_err() {
+        std::process::exit(1);
+    }
 }

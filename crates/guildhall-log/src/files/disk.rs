@@ -18,8 +18,16 @@ pub struct Disk {
     path: PathBuf,
     /// An open handle on the directory itself: what `sync_dir` syncs.
     directory: fs::File,
-    /// Held, not read: closing it gives up the lock.
-    _lock: fs::File,
+    /// Held, not read.
+    lock: fs::File,
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Closing alone would not do: a child process that was forked a moment ago holds a copy of the descriptor, and
+        // with it the lock, until it executes its program. On an error there is nothing left to be done but to close.
+        drop(self.lock.unlock());
+    }
 }
 
 /// Why a directory could not be taken.
@@ -65,7 +73,7 @@ impl Disk {
         Ok(Self {
             path: path.to_owned(),
             directory,
-            _lock: lock,
+            lock,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::{future::ready, io::BufRead, path::Path, sync::Arc, thread, time::Durat
 
 use bytes::Bytes;
 use guildhall_core::document::Index;
-use guildhall_log::{Committer, Submitter, View};
+use guildhall_log::{Committer, Stats, Submitter};
 use tokio::sync::oneshot;
 
 use super::{
@@ -26,12 +26,13 @@ use crate::{
 };
 
 /// A store on this machine's disk. Share it as an `Arc<dyn Store>`; dropping the last handle commits what waits, closes
-/// the log and joins the engine's threads, which takes about as long as a sync.
+/// the log, joins the engine's threads and gives the directory up, which takes about as long as a sync: once the drop
+/// has returned, the directory can be opened again. Watches and snapshots that are left over end, and hold nothing.
 pub struct Embedded {
     shared: Arc<Shared>,
     submitter: Submitter<Request>,
     worker: BlobWorker,
-    log: View,
+    log: Arc<Stats>,
     /// Taken when dropped.
     committer: Option<Committer<StoreMachine>>,
     alarm: Option<thread::JoinHandle<()>>,
@@ -100,7 +101,7 @@ impl Embedded {
             writer,
             shared,
         } = opened;
-        let view = log.view();
+        let stats = log.view().stats();
         let blobs = Arc::clone(&shared.blobs);
         let worker = BlobWorker::start(blobs, Arc::clone(&shared.alarm), options.blob_grace)?;
         // Nobody else sets it.
@@ -121,14 +122,14 @@ impl Embedded {
             shared,
             submitter,
             worker,
-            log: view,
+            log: stats,
             committer: Some(committer),
             alarm: Some(alarm),
         })
     }
 
-    /// The log below, for its counters.
-    pub fn log(&self) -> &View {
+    /// The counters of the log below.
+    pub fn log_stats(&self) -> &Arc<Stats> {
         &self.log
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     read_only: Mutex<Option<ReadOnly>>,
     finished: Mutex<Option<Finished>>,
     /// Snapshots being read: what they name stays.
-    snapshots: AtomicUsize,
+    snapshots: Arc<AtomicUsize>,
 }
 
 impl Shared {
@@ -54,7 +54,7 @@ impl Shared {
             worker: OnceLock::new(),
             read_only: Mutex::default(),
             finished: Mutex::default(),
-            snapshots: AtomicUsize::new(0),
+            snapshots: Arc::default(),
         }
     }
 
@@ -124,17 +124,18 @@ impl Shared {
     }
 
     /// Begins a snapshot: what it names stays until the guard is dropped.
-    pub(crate) fn begin_snapshot(self: &Arc<Self>) -> SnapshotGuard {
+    pub(crate) fn begin_snapshot(&self) -> SnapshotGuard {
         self.snapshots.fetch_add(1, SeqCst);
-        SnapshotGuard(Arc::clone(self))
+        SnapshotGuard(Arc::clone(&self.snapshots))
     }
 }
 
-/// Keeps blobs from being collected.
-pub(crate) struct SnapshotGuard(Arc<Shared>);
+/// Keeps blobs from being collected. It holds nothing else of the store, so that a snapshot which nobody reads to its end
+/// does not keep a closed store's directory.
+pub(crate) struct SnapshotGuard(Arc<AtomicUsize>);
 
 impl Drop for SnapshotGuard {
     fn drop(&mut self) {
-        self.0.snapshots.fetch_sub(1, SeqCst);
+        self.0.fetch_sub(1, SeqCst);
     }
 }

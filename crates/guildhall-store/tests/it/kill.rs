@@ -69,25 +69,68 @@ fn live_and_die(rng: &mut fastrand::Rng, directory: &Path) -> Acknowledged {
     acknowledged
 }
 
-#[test]
-fn what_was_acknowledged_survives_kills() {
-    let cycles =
-        std::env::var("GUILDHALL_TEST_CYCLES").map_or(200, |cycles| cycles.parse().unwrap());
+/// Directories at once, each with a life of its own: a life mostly waits for the disk.
+const LANES: u64 = 4;
+/// The first directory's seed; the others' follow it.
+const SEED: u64 = 7;
+
+/// What the lives of one or more directories came to.
+#[derive(Default)]
+struct Tally {
+    kills: u64,
+    /// Kills before the first answer.
+    silent: u64,
+    acknowledged: u64,
+    found: u64,
+}
+
+/// Kills a store in a directory of its own, again and again.
+fn lives(seed: u64, kills: u64) -> Tally {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path().join("store");
-    let mut rng = fastrand::Rng::with_seed(7);
+    let mut rng = fastrand::Rng::with_seed(seed);
     let mut ledger = Ledger::default();
-    let (mut acknowledged, mut silent) = (0, 0);
-    for _ in 0..cycles {
+    let mut tally = Tally::default();
+    for _ in 0..kills {
         let life = live_and_die(&mut rng, &directory);
-        acknowledged += life.len();
-        silent += usize::from(life.is_empty());
+        tally.kills += 1;
+        tally.acknowledged += life.len() as u64;
+        tally.silent += u64::from(life.is_empty());
         ledger.settle(Directories::under(&directory).unwrap(), &life);
     }
+    tally.found = ledger.revision;
+    tally
+}
+
+#[test]
+fn what_was_acknowledged_survives_kills() {
+    let cycles: u64 =
+        std::env::var("GUILDHALL_TEST_CYCLES").map_or(200, |cycles| cycles.parse().unwrap());
+    let mut all = Tally::default();
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..LANES)
+            .map(|lane| {
+                let kills = (cycles + lane) / LANES;
+                scope.spawn(move || lives(SEED + lane, kills))
+            })
+            .collect();
+        for lane in lanes {
+            let tally = lane.join().unwrap();
+            all.kills += tally.kills;
+            all.silent += tally.silent;
+            all.acknowledged += tally.acknowledged;
+            all.found += tally.found;
+        }
+    });
     println!(
-        "{cycles} kills, {silent} of them before the first answer; {acknowledged} transactions acknowledged, \
-         {} found, none lost, none in part",
-        ledger.revision
+        "verified: store, kill -9: {} kills in {LANES} directories (seeds {SEED} to {}), {} of them before the first \
+         answer; {} transactions acknowledged, {} found: none lost, none in part, none out of order",
+        all.kills,
+        SEED + LANES - 1,
+        all.silent,
+        all.acknowledged,
+        all.found,
     );
-    assert!(acknowledged > 0);
+    assert_eq!(all.kills, cycles);
+    assert!(all.acknowledged > 0);
 }

@@ -2,10 +2,15 @@
 
 use std::{
     fs,
-    sync::Arc,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt as _;
 use guildhall_store::{
     Op, Store, Transaction, Unavailable, WatchError, WatchItem,
     embedded::{Embedded, Offline, OpenError, Options},
@@ -260,4 +265,61 @@ async fn dropping_the_store_commits_what_waits() {
     }
     let store = Embedded::open_in(disks.directories(), small()).unwrap();
     assert_eq!((store.index().revision, done), (50, 50));
+}
+
+/// Starts processes all the while: each holds copies of every descriptor between its fork and its program's start, that
+/// of a directory's lock too.
+fn fork_until(stop: &AtomicBool) -> u64 {
+    let mut forks = 0;
+    while !stop.load(Relaxed) {
+        let forked = std::process::Command::new("true").status();
+        forks += u64::from(forked.is_ok());
+    }
+    forks
+}
+
+/// Opens and drops a store again and again, with everything under way that could outlive it.
+async fn open_and_drop(path: &Path, times: u64) {
+    let mut left_over = Vec::new();
+    for time in 0..times {
+        let store = Embedded::open(path, small()).unwrap();
+        assert_eq!(store.index().revision, time);
+        // More blobs than the thread gets to, their callers gone.
+        for blob in 0..4_u8 {
+            let content = vec![blob; 1000 + usize::try_from(time).unwrap()];
+            let put = store.blob_put(content.into());
+            let gone = std::pin::pin!(put).as_mut().now_or_never();
+            assert!(gone.is_none(), "a blob is not put at once");
+        }
+        store.commit(put(time.to_string(), "v")).await.unwrap();
+        left_over.push((
+            store.watch(b"", None).await.unwrap(),
+            store.snapshot().await.unwrap(),
+        ));
+        drop(store);
+    }
+    for (mut watch, mut snapshot) in left_over {
+        while !matches!(watch.next().await, Err(WatchError::Unavailable(_))) {}
+        while let Ok(Some(_)) = snapshot.next().await {}
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_store_is_gone_when_the_drop_returns() {
+    let directory = tempfile::tempdir().unwrap();
+    open_and_drop(&directory.path().join("one"), 50).await;
+    let (path, stop) = (directory.path().join("two"), AtomicBool::new(false));
+    let forks = std::thread::scope(|scope| {
+        let forking = scope.spawn(|| fork_until(&stop));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .build()
+            .unwrap();
+        let dropping = scope.spawn(move || runtime.block_on(open_and_drop(&path, 150)));
+        let dropped = dropping.join();
+        stop.store(true, Relaxed);
+        dropped.unwrap();
+        forking.join().unwrap()
+    });
+    assert!(forks > 0, "nothing was forked meanwhile");
 }
