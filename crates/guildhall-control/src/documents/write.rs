@@ -1,5 +1,6 @@
 //! Compare and set: one transaction for all documents that belong together.
 
+use bytes::Bytes;
 use guildhall_core::access::{Caller, Verb, authorize};
 use guildhall_core::document::{Document, DocumentKey, Index, KeyPart, Timestamp};
 use guildhall_store::{CommitError, Compare, Op, Transaction};
@@ -41,8 +42,10 @@ pub(crate) enum Condition {
 /// What is known of a document that is about to be written.
 struct Known {
     key: DocumentKey,
-    store_key: String,
+    store_key: Bytes,
     current: Option<Document>,
+    /// Whether `current` is as readers see it, with its status.
+    is_shown: bool,
 }
 
 impl Known {
@@ -112,7 +115,7 @@ pub(crate) fn refusal(error: &Error) -> Outcome {
 async fn attempt(
     shared: &Shared,
     caller: &Caller,
-    puts: Vec<Put>,
+    mut puts: Vec<Put>,
     keys: &[DocumentKey],
     beside: Vec<Op>,
     dry_run: bool,
@@ -134,8 +137,9 @@ async fn attempt(
         .iter()
         .map(|key| Known {
             key: key.clone(),
-            store_key: key.store_key(KeyPart::Spec),
+            store_key: key.store_key(KeyPart::Spec).into(),
             current: state.get(key).cloned(),
+            is_shown: true,
         })
         .collect();
     drop(state);
@@ -147,33 +151,51 @@ async fn attempt(
     for _ in 0..shared.options.documents.attempts {
         let now = clock::wall();
         let mut transaction = Transaction::new();
-        let mut results = Vec::with_capacity(puts.len());
-        for (put, known) in puts.iter().zip(&mut known) {
+        // What each write stores; nothing where it changes nothing.
+        let mut stored = Vec::with_capacity(puts.len());
+        for (put, known) in puts.iter_mut().zip(&mut known) {
             if admit(put, known).is_err() {
                 // The view may lag behind what the writer has already seen: only the store decides.
                 refresh(shared, known).await?;
                 admit(put, known)?;
             }
-            let change = change(caller, put, known, now)?;
             let store_key = known.store_key.clone();
             transaction = transaction.when(match (put.condition, known.revision()) {
                 (Condition::IfMissing, Some(_)) => Compare::present(store_key),
                 (_, Some(revision)) => Compare::modified(store_key, revision),
                 (_, None) => Compare::absent(store_key),
             });
-            if let Some((_, stored)) = &change {
-                transaction = transaction.then(Op::put(known.store_key.clone(), stored.clone()));
+            let value = encode(caller, put, known, now)?;
+            if let Some(value) = &value {
+                transaction = transaction.then(Op::put(known.store_key.clone(), value.clone()));
             }
-            results.push(change.map(|(document, _)| document));
+            stored.push(value);
         }
-        if results.iter().any(Option::is_some) {
+        if stored.iter().any(Option::is_some) {
             transaction.then.extend(beside.iter().cloned());
         }
         if dry_run {
-            return Ok(answer(shared, results, &known, shared.store.index(), false));
+            let index = shared.store.index();
+            return Ok(answer(shared, puts, stored, known, index, false));
         }
-        match shared.store.commit(transaction).await {
-            Ok(committed) => return Ok(answer(shared, results, &known, committed.index, true)),
+        let handover = shared.view.handover();
+        for ((put, known), value) in puts.iter().zip(&known).zip(&stored) {
+            if let Some(value) = value {
+                handover.offer(known.store_key.clone(), value.clone(), put.document.clone());
+            }
+        }
+        let result = shared.store.commit(transaction).await;
+        if result.is_err() {
+            for (known, value) in known.iter().zip(&stored) {
+                if let Some(value) = value {
+                    handover.withdraw(&known.store_key, value);
+                }
+            }
+        }
+        match result {
+            Ok(committed) => {
+                return Ok(answer(shared, puts, stored, known, committed.index, true));
+            }
             Err(CommitError::Conflict { at, .. }) => {
                 // There is one compare for each document, in their order.
                 if let Some(known) = known.get_mut(at) {
@@ -202,7 +224,8 @@ fn admit(put: &Put, known: &Known) -> Result<(), Error> {
 
 /// Reads the document as the store has it.
 async fn refresh(shared: &Shared, known: &mut Known) -> Result<(), Error> {
-    let entry = shared.store.get(known.store_key.as_bytes()).await?;
+    let entry = shared.store.get(&known.store_key).await?;
+    known.is_shown = false;
     known.current = match entry {
         Some(entry) => Some(Document::from_stored(
             known.key.kind,
@@ -214,27 +237,25 @@ async fn refresh(shared: &Shared, known: &mut Known) -> Result<(), Error> {
     Ok(())
 }
 
-/// The document to store and its stored form, if the write changes anything.
-fn change(
+/// The document as it is to be stored, stamped, if the write changes anything.
+fn encode(
     caller: &Caller,
-    put: &Put,
+    put: &mut Put,
     known: &Known,
     now: Timestamp,
-) -> Result<Option<(Document, Vec<u8>)>, Error> {
-    let unchanged = |current: &Document| {
-        matches!(put.condition, Condition::IfMissing) || current.same_intent(&put.document)
+) -> Result<Option<Bytes>, Error> {
+    let created = match &known.current {
+        Some(current)
+            if matches!(put.condition, Condition::IfMissing)
+                || current.same_intent(&put.document) =>
+        {
+            return Ok(None);
+        }
+        Some(current) => current.metadata().created_at,
+        None => None,
     };
-    if known.current.as_ref().is_some_and(unchanged) {
-        return Ok(None);
-    }
-    let mut document = put.document.clone();
-    let created = known
-        .current
-        .as_ref()
-        .and_then(|current| current.metadata().created_at);
-    stamp(&mut document, caller, created, now);
-    let stored = document.to_stored()?;
-    Ok(Some((document, stored)))
+    stamp(&mut put.document, caller, created, now);
+    Ok(Some(put.document.to_stored()?.into()))
 }
 
 /// Fills in what the server owns.
@@ -254,36 +275,53 @@ pub(crate) fn stamp(
 /// What each write came to.
 fn answer(
     shared: &Shared,
-    results: Vec<Option<Document>>,
-    known: &[Known],
+    puts: Vec<Put>,
+    stored: Vec<Option<Bytes>>,
+    known: Vec<Known>,
     index: Index,
     committed: bool,
 ) -> Vec<Written> {
     let state = shared.view.load();
-    let results = results.into_iter().zip(known);
-    let written = results.filter_map(|(changed, known)| {
-        let seen = state.get(&known.key);
-        let (mut document, changed) = match (changed, &known.current) {
-            (Some(mut document), _) => {
-                if committed {
-                    document.metadata_mut().revision = index.revision;
-                }
-                (document, true)
+    let written = puts.into_iter().zip(stored).zip(known);
+    let written = written.filter_map(|((put, stored), known)| {
+        let (created, changed) = (known.current.is_none(), stored.is_some());
+        let document = match (changed, known.current) {
+            (true, _) => {
+                let revision = committed.then_some(index.revision);
+                shown(put.document, &known.key, revision, &state)
             }
-            (None, Some(current)) => (current.clone(), false),
+            (false, Some(current)) if known.is_shown => current,
+            (false, Some(current)) => shown(current, &known.key, None, &state),
             // A write always has a document or found one.
-            (None, None) => return None,
+            (false, None) => return None,
         };
-        match seen {
-            Some(seen) => document.copy_status(seen),
-            None => view::begin(&mut document, &state),
-        }
         Some(Written {
             document,
             index,
-            created: known.current.is_none(),
+            created,
             changed,
         })
     });
     written.collect()
+}
+
+/// A document with its revision, if it got one now, and the status it has or begins with.
+fn shown(
+    mut document: Document,
+    key: &DocumentKey,
+    revision: Option<u64>,
+    state: &view::State,
+) -> Document {
+    let seen = state.get(key);
+    if let Some(revision) = revision {
+        if let Some(seen) = seen.filter(|seen| seen.metadata().revision == revision) {
+            return seen.clone();
+        }
+        document.metadata_mut().revision = revision;
+    }
+    match seen {
+        Some(seen) => document.copy_status(seen),
+        None => view::begin(&mut document, state),
+    }
+    document
 }

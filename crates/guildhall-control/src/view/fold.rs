@@ -7,9 +7,9 @@ use guildhall_core::document::{Document, DocumentKey, KeyPart};
 use guildhall_core::source::Change;
 use guildhall_store::{Entry, Event, WatchBatch};
 
-use super::State;
 use super::status;
 use super::touches::StatusMark;
+use super::{Handover, State};
 use crate::watch::DocumentChange;
 
 /// How many statuses without a document are kept until the document comes.
@@ -24,15 +24,27 @@ pub(super) struct Folder {
     pub(super) unreadable: usize,
 }
 
-/// The documents that one revision has touched, each as it was before.
+/// The documents that one revision has touched, in the order of the transaction.
 #[derive(Default)]
-struct Before(Vec<(DocumentKey, Option<Document>)>);
+struct Touched(Vec<Edit>);
 
-impl Before {
-    fn note(&mut self, key: &DocumentKey, before: Option<&Document>) {
+/// One document, before the revision and after it.
+struct Edit {
+    key: DocumentKey,
+    before: Option<Document>,
+    after: Option<Document>,
+}
+
+impl Touched {
+    fn note(&mut self, key: &DocumentKey, before: Option<Document>, after: Option<Document>) {
         // A revision has at most 128 events, nearly always one or two: no map pays off.
-        if !self.0.iter().any(|(known, _)| known == key) {
-            self.0.push((key.clone(), before.cloned()));
+        match self.0.iter_mut().find(|edit| edit.key == *key) {
+            Some(edit) => edit.after = after,
+            None => self.0.push(Edit {
+                key: key.clone(),
+                before,
+                after,
+            }),
         }
     }
 }
@@ -47,15 +59,20 @@ impl Folder {
     }
 
     /// Folds in one revision. What comes out is in the order of the transaction.
-    pub(super) fn fold(&mut self, batch: &WatchBatch, out: &mut Vec<Arc<DocumentChange>>) {
-        let mut before = Before::default();
+    pub(super) fn fold(
+        &mut self,
+        batch: &WatchBatch,
+        handover: &Handover,
+        out: &mut Vec<Arc<DocumentChange>>,
+    ) {
+        let mut touched = Touched::default();
         let revision = batch.revision;
         // Specs first: a status that comes in the same transaction finds its document.
         for part in [KeyPart::Spec, KeyPart::Status] {
             for event in batch.events.iter() {
                 match DocumentKey::from_store_key(event.key()) {
                     Some((of, key)) if of == part => {
-                        self.fold_event(part, &key, event, revision, &mut before)
+                        self.fold_event(part, &key, event, handover, revision, &mut touched)
                     }
                     Some(_) => {}
                     None if part == KeyPart::Spec => {
@@ -68,8 +85,7 @@ impl Folder {
             }
         }
         let first = out.len();
-        for (key, before) in before.0 {
-            let after = self.state.documents.get(&key).cloned();
+        for Edit { key, before, after } in touched.0 {
             if before.is_none() && after.is_none() {
                 continue;
             }
@@ -99,21 +115,21 @@ impl Folder {
         part: KeyPart,
         key: &DocumentKey,
         event: &Event,
+        handover: &Handover,
         revision: u64,
-        before: &mut Before,
+        touched: &mut Touched,
     ) {
         let result = match (part, event) {
-            (KeyPart::Spec, Event::Put(entry)) => self.put_spec(key, entry, before),
+            (KeyPart::Spec, Event::Put(entry)) => self.put_spec(key, entry, handover, touched),
             (KeyPart::Spec, Event::Delete { .. }) => {
-                before.note(key, self.state.documents.get(key));
-                self.state.documents.remove(key);
+                touched.note(key, self.state.documents.remove(key), None);
                 self.state.touches.forget(key);
                 Ok(())
             }
-            (KeyPart::Status, Event::Put(entry)) => self.put_status(key, entry, before),
+            (KeyPart::Status, Event::Put(entry)) => self.put_status(key, entry, touched),
             (KeyPart::Status, Event::Delete { .. }) => {
                 self.orphans.remove(key);
-                self.change(key, before, |state, document| {
+                self.change(key, touched, |state, document| {
                     state.touches.mark(
                         key,
                         StatusMark {
@@ -135,9 +151,13 @@ impl Folder {
         &mut self,
         key: &DocumentKey,
         entry: &Entry,
-        before: &mut Before,
+        handover: &Handover,
+        touched: &mut Touched,
     ) -> Result<(), serde_json::Error> {
-        let mut document = Document::from_stored(key.kind, entry.modified, &entry.value)?;
+        let mut document = match handover.take(entry) {
+            Some(document) => document,
+            None => Document::from_stored(key.kind, entry.modified, &entry.value)?,
+        };
         let known = self.state.documents.get(key);
         match known.filter(|_| self.state.stored_status(key).is_some()) {
             Some(known) => {
@@ -165,8 +185,8 @@ impl Folder {
                 )?,
             },
         }
-        before.note(key, known);
-        self.state.documents.insert(key.clone(), document);
+        let before = self.state.documents.insert(key.clone(), document.clone());
+        touched.note(key, before, Some(document));
         Ok(())
     }
 
@@ -174,7 +194,7 @@ impl Folder {
         &mut self,
         key: &DocumentKey,
         entry: &Arc<Entry>,
-        before: &mut Before,
+        touched: &mut Touched,
     ) -> Result<(), serde_json::Error> {
         if !self.state.documents.contains_key(key) {
             if self.orphans.len() < ORPHANS {
@@ -182,7 +202,7 @@ impl Folder {
             }
             return Ok(());
         }
-        self.change(key, before, |state, document| {
+        self.change(key, touched, |state, document| {
             status::stored(document, entry, status::default_checks(&state.catalog, key))?;
             state.touches.mark(
                 key,
@@ -199,7 +219,7 @@ impl Folder {
     fn change(
         &mut self,
         key: &DocumentKey,
-        before: &mut Before,
+        touched: &mut Touched,
         change: impl FnOnce(&mut State, &mut Document) -> Result<(), serde_json::Error>,
     ) -> Result<(), serde_json::Error> {
         let Some(known) = self.state.documents.get(key).cloned() else {
@@ -207,8 +227,8 @@ impl Folder {
         };
         let mut document = known.clone();
         change(&mut self.state, &mut document)?;
-        before.note(key, Some(&known));
-        self.state.documents.insert(key.clone(), document);
+        self.state.documents.insert(key.clone(), document.clone());
+        touched.note(key, Some(known), Some(document));
         Ok(())
     }
 

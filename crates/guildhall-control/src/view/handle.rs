@@ -8,7 +8,7 @@ use guildhall_core::document::Index;
 use guildhall_store::{Progress, Store};
 use tokio::sync::watch;
 
-use super::State;
+use super::{Handover, State};
 use crate::Error;
 
 /// The published state, and how to wait for a later one.
@@ -19,6 +19,7 @@ pub(crate) struct View {
     /// Asks the store's watch how far it is, for revisions that hold no document.
     progress: Mutex<Option<Progress>>,
     unreadable: AtomicUsize,
+    handover: Handover,
 }
 
 impl View {
@@ -29,6 +30,7 @@ impl View {
             index,
             progress: Mutex::new(None),
             unreadable: AtomicUsize::new(0),
+            handover: Handover::default(),
         }
     }
 
@@ -40,6 +42,11 @@ impl View {
     /// Where the latest state is published.
     pub(crate) fn cell(&self) -> &Arc<ArcSwap<State>> {
         &self.state
+    }
+
+    /// Where writers leave what they have decoded.
+    pub(crate) fn handover(&self) -> &Handover {
+        &self.handover
     }
 
     /// Publishes a state, of which `unreadable` stored documents are missing.

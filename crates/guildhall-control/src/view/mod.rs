@@ -2,10 +2,12 @@
 //!
 //! One task ([`service`]) folds the store's watch into a [`State`] and publishes it; nothing else
 //! writes it. The same task hands the changes to the watchers' hub, after the state that holds
-//! them has been published, so that nobody is told of what cannot be read yet.
+//! them has been published, so that nobody is told of what cannot be read yet. What this node wrote
+//! itself reaches the task decoded ([`Handover`]).
 
 mod fold;
 mod handle;
+mod handover;
 mod load;
 mod service;
 mod state;
@@ -15,5 +17,6 @@ mod touches;
 pub use state::State;
 
 pub(crate) use handle::View;
+pub(crate) use handover::Handover;
 pub(crate) use service::{run, start};
 pub(crate) use status::begin;

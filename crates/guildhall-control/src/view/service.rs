@@ -100,7 +100,7 @@ async fn take(
     let mut left = BATCH;
     let ended = loop {
         match item {
-            Ok(WatchItem::Changes(batch)) => folder.fold(&batch, &mut changes),
+            Ok(WatchItem::Changes(batch)) => folder.fold(&batch, view.handover(), &mut changes),
             Ok(WatchItem::Bookmark(revision)) => folder.pass(revision),
             Err(error) => break Err(error),
         }
@@ -136,6 +136,7 @@ async fn start_over(store: &dyn Store, view: &View, hub: &Hub, folding: &mut Fol
     let state = loaded.state;
     let index = state.index;
     folding.folder = Folder::new(state.clone(), loaded.unreadable);
+    view.handover().clear();
     view.publish(state, loaded.unreadable);
     hub.resync(index);
     view.announce(index);
