@@ -3,17 +3,22 @@
 //! Depends on no Guildhall crate; the gateway and the SDK use the same ones.
 //!
 //! - [`balance`]: which of several endpoints takes the next request.
+//! - [`limiter`]: how many requests in how much time.
 //!
 //! A refusal of any of them turns into a [`Rejection`]; how a call ended goes in as an [`Outcome`]. The feature
 //! `tower` (on by default) adds the module `tower`, with a layer for each.
 
 pub mod balance;
+mod config;
+pub mod limiter;
+mod linked;
+mod origin;
 mod outcome;
 mod rejection;
-#[expect(dead_code, unused_imports, reason = "until the first atomics are in")]
 mod sync;
 #[cfg(feature = "tower")]
 pub mod tower;
 
+pub use config::ConfigError;
 pub use outcome::Outcome;
 pub use rejection::{Pattern, Rejection};
