@@ -1,5 +1,6 @@
 //! Bounds of the checking.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How instances are checked.
@@ -10,6 +11,9 @@ pub struct CheckOptions {
     /// Whether checks may reach link-local addresses (169.254.0.0/16, fe80::/10), where clouds
     /// keep their metadata services. Off by default.
     pub allow_link_local: bool,
+    /// A PEM file of the authorities that checks over TLS trust, read when the first of them runs;
+    /// the system's if absent.
+    pub ca_file: Option<PathBuf>,
     /// The longest first wait of a check that has not answered yet; its interval if that is
     /// shorter. A second by default.
     pub first_within: Duration,
@@ -25,6 +29,7 @@ impl Default for CheckOptions {
         Self {
             concurrency: 512,
             allow_link_local: false,
+            ca_file: None,
             first_within: Duration::from_secs(1),
             tolerance: Duration::from_millis(100),
             seed: None,

@@ -28,7 +28,9 @@ pub(crate) fn scope() -> Scope {
 
 /// Checks until the control plane stops.
 pub(crate) async fn run(shared: Arc<Shared>, mut instances: Subscription) {
-    let prober = Arc::new(Prober::new(shared.board.options().allow_link_local));
+    let options = shared.board.options();
+    let prober = Prober::new(options.allow_link_local, options.ca_file.clone());
+    let prober = Arc::new(prober);
     let mut duty = shared.duty.watch();
     let mut on_duty = false;
     let mut replayed: Option<HashSet<DocumentKey>> = None;

@@ -23,6 +23,7 @@ mod locks;
 mod measure;
 mod poll;
 mod registry;
+mod secure;
 mod source;
 mod status;
 mod store;

@@ -28,7 +28,7 @@ pub mod timeline;
 mod version;
 
 pub use catalog::{Catalog, ServiceEntry, Touched};
-pub use check::{Check, Probe, Schedule, StatusRange};
+pub use check::{Check, CheckTls, Probe, Schedule, StatusRange};
 pub use contract::{BreakingChange, ChangeKind, VersionStatus};
 pub use discovery::{Discovered, Near, Query, QueryError, discover};
 pub use graph::{Graph, Impact, graph, impact};

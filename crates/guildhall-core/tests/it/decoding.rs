@@ -206,6 +206,13 @@ fn what_an_instance_may_not_say_is_pointed_at() {
             "/spec/checks/0/headers/a b /spec/checks/0/headers/d",
         ),
         (
+            with(
+                "checks",
+                json!([{"tlsServerName": "a b"}, {"type": "grpc", "tlsServerName": ""}]),
+            ),
+            "/spec/checks/0/tlsServerName /spec/checks/1/tlsServerName",
+        ),
+        (
             with("checks", json!([{"path": "h"}])),
             "/spec/checks/0/path",
         ),

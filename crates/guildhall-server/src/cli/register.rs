@@ -113,6 +113,7 @@ fn check(text: &str) -> Result<Check, String> {
                 headers: Default::default(),
                 expected_status: Vec::new(),
                 expected_body: None,
+                tls: None,
                 schedule,
             }
         }
@@ -123,6 +124,7 @@ fn check(text: &str) -> Result<Check, String> {
         ("grpc", None) => Probe::Grpc {
             port: None,
             service: String::new(),
+            tls: None,
             schedule,
         },
         ("ttl", ttl) => {

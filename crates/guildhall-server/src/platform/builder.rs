@@ -263,6 +263,7 @@ fn control_options(settings: &Settings) -> Result<Options, StartError> {
         checks: CheckOptions {
             concurrency: settings.checks.concurrency,
             allow_link_local: settings.checks.allow_link_local,
+            ca_file: settings.checks.ca_file.clone(),
             ..CheckOptions::default()
         },
         audit: sink,

@@ -133,6 +133,9 @@ section! {
         concurrency: usize = 512, "64";
         /// Whether checks may reach link-local addresses, where clouds keep their metadata services.
         allow_link_local: bool = false, "true";
+        /// A PEM file of the authorities that http and grpc checks of https ports trust; the system's if absent. It is
+        /// read when the first such check runs.
+        ca_file: Option<PathBuf> = None, "\"/etc/guildhall/checks-ca.pem\"";
     }
 }
 

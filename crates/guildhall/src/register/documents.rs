@@ -106,6 +106,7 @@ impl Documents {
                     headers: BTreeMap::new(),
                     expected_status: Vec::new(),
                     expected_body: None,
+                    tls: None,
                     schedule: Schedule {
                         interval,
                         ..Schedule::default()

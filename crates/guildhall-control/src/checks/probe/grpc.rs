@@ -3,42 +3,33 @@
 //! One request and one answer of a field each: written here by hand over hyper's HTTP/2, which
 //! also keeps the connection, rather than through generated code and a channel per target.
 
-use std::time::Duration;
-
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::dial::Dial;
-use super::{Outcome, authority, explain};
+use super::{Connector, IDLE, Outcome, explain};
 
 /// The most of an answer that is read.
 const MAX_BODY: usize = 64 * 1024;
 
-/// How long a connection waits for the target's next check.
-const IDLE: Duration = Duration::from_secs(90);
+pub(super) type Client<C> = legacy::Client<C, Full<Bytes>>;
 
-pub(super) type Client = legacy::Client<Dial, Full<Bytes>>;
-
-pub(super) fn client(dial: Dial) -> Client {
+pub(super) fn client<C: Connector>(connector: C) -> Client<C> {
     legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
         .http2_only(true)
-        .build(dial)
+        .build(connector)
 }
 
-pub(super) async fn probe(client: &Client, host: &str, port: u16, service: &str) -> Outcome {
-    let request = Request::post(format!(
-        "http://{}/grpc.health.v1.Health/Check",
-        authority(host, port)
-    ))
-    .header(header::CONTENT_TYPE, "application/grpc")
-    .header(header::TE, "trailers")
-    .header(header::USER_AGENT, "guildhall-check")
-    .body(Full::new(question(service)));
+pub(super) async fn probe<C: Connector>(client: &Client<C>, base: &str, service: &str) -> Outcome {
+    let request = Request::post(format!("{base}/grpc.health.v1.Health/Check"))
+        .header(header::CONTENT_TYPE, "application/grpc")
+        .header(header::TE, "trailers")
+        .header(header::USER_AGENT, "guildhall-check")
+        .body(Full::new(question(service)));
     let request = match request {
         Ok(request) => request,
         Err(error) => {

@@ -1,17 +1,14 @@
 //! HTTP checks: a GET whose status, and perhaps body, says how the instance is.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
-use guildhall_core::registry::{Instance, Probe, Protocol, StatusRange};
+use guildhall_core::registry::{Probe, StatusRange};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::dial::Dial;
-use super::{Outcome, authority, explain};
+use super::{Connector, IDLE, Outcome, explain};
 
 /// The most of a body that is read.
 const MAX_BODY: usize = 64 * 1024;
@@ -19,25 +16,17 @@ const MAX_BODY: usize = 64 * 1024;
 /// The most of a body that goes into the output.
 const SHOWN: usize = 3 * 1024;
 
-/// How long a connection waits for the target's next check.
-const IDLE: Duration = Duration::from_secs(90);
+pub(super) type Client<C> = legacy::Client<C, Empty<Bytes>>;
 
-pub(super) type Client = legacy::Client<Dial, Empty<Bytes>>;
-
-pub(super) fn client(dial: Dial) -> Client {
+pub(super) fn client<C: Connector>(connector: C) -> Client<C> {
     legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(1)
-        .build(dial)
+        .build(connector)
 }
 
-pub(super) async fn probe(
-    client: &Client,
-    instance: &Instance,
-    port: u16,
-    probe: &Probe,
-) -> Outcome {
+pub(super) async fn probe<C: Connector>(client: &Client<C>, base: &str, probe: &Probe) -> Outcome {
     let Probe::Http {
         path,
         headers,
@@ -48,16 +37,7 @@ pub(super) async fn probe(
     else {
         return Outcome::critical("not an http check");
     };
-    if instance
-        .ports
-        .iter()
-        .any(|known| known.port == port && known.protocol == Protocol::Https)
-    {
-        return Outcome::critical(format!(
-            "port {port} speaks https, which http checks do not; use a tcp check or a plain port"
-        ));
-    }
-    let mut request = Request::get(format!("http://{}{path}", authority(&instance.host, port)))
+    let mut request = Request::get(format!("{base}{path}"))
         .header(header::USER_AGENT, "guildhall-check")
         .header(header::ACCEPT, "*/*");
     for (name, value) in headers {

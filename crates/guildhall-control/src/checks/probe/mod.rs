@@ -1,14 +1,22 @@
-//! How one check is run: `http`, `tcp`, `grpc`, each over `dial`.
+//! How one check is run: `http`, `tcp`, `grpc`, each over `dial`; `http` and `grpc` over `tls` where
+//! the port's protocol is https.
 
 mod dial;
 mod grpc;
 mod http;
 mod tcp;
+mod tls;
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use guildhall_core::registry::health::CheckOutcome;
-use guildhall_core::registry::{Check, Instance, Probe};
+use guildhall_core::registry::{Check, CheckTls, Instance, Probe, Protocol};
 
 use dial::Dial;
+
+/// How long a connection waits for the target's next check.
+const IDLE: Duration = Duration::from_secs(90);
 
 /// What a run of a check came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,19 +49,51 @@ impl Outcome {
     }
 }
 
+/// Clients that keep their connections.
+#[derive(Clone)]
+struct Clients<C> {
+    http: http::Client<C>,
+    grpc: grpc::Client<C>,
+}
+
+impl<C: Connector> Clients<C> {
+    fn new(http1: C, http2: C) -> Self {
+        Self {
+            http: http::client(http1),
+            grpc: grpc::client(http2),
+        }
+    }
+
+    /// Runs an http or grpc check against `base`, a scheme and an authority.
+    async fn probe(&self, base: &str, probe: &Probe) -> Outcome {
+        match probe {
+            Probe::Grpc { service, .. } => grpc::probe(&self.grpc, base, service).await,
+            probe => http::probe(&self.http, base, probe).await,
+        }
+    }
+}
+
+/// What makes connections: [`Dial`], in the clear or under TLS.
+trait Connector: hyper_util::client::legacy::connect::Connect + Clone + Send + Sync + 'static {}
+
+impl<C> Connector for C where
+    C: hyper_util::client::legacy::connect::Connect + Clone + Send + Sync + 'static
+{
+}
+
 /// Runs checks; keeps a connection to each target.
 pub(super) struct Prober {
     dial: Dial,
-    http: http::Client,
-    grpc: grpc::Client,
+    plain: Clients<Dial>,
+    tls: tls::Tls,
 }
 
 impl Prober {
-    pub(super) fn new(allow_link_local: bool) -> Self {
+    pub(super) fn new(allow_link_local: bool, ca_file: Option<PathBuf>) -> Self {
         let dial = Dial { allow_link_local };
         Self {
-            http: http::client(dial),
-            grpc: grpc::client(dial),
+            plain: Clients::new(dial, dial),
+            tls: tls::Tls::new(dial, ca_file),
             dial,
         }
     }
@@ -70,17 +110,34 @@ impl Prober {
         };
         let run = async {
             match &check.probe {
-                Probe::Http { .. } => http::probe(&self.http, instance, port, &check.probe).await,
+                Probe::Http { .. } | Probe::Grpc { .. } => self.call(instance, port, check).await,
                 Probe::Tcp { .. } => tcp::probe(self.dial, &instance.host, port).await,
-                Probe::Grpc { service, .. } => {
-                    grpc::probe(&self.grpc, &instance.host, port, service).await
-                }
                 Probe::Ttl { .. } => Outcome::critical("a ttl check is reported, not run"),
             }
         };
         match tokio::time::timeout(schedule.timeout.get(), run).await {
             Ok(outcome) => outcome,
             Err(_) => Outcome::critical(format!("no answer within {}", schedule.timeout)),
+        }
+    }
+
+    /// Runs an http or grpc check, over TLS if the port's protocol is https.
+    async fn call(&self, instance: &Instance, port: u16, check: &Check) -> Outcome {
+        let authority = authority(&instance.host, port);
+        let https = |known: &guildhall_core::registry::Port| {
+            known.port == port && known.protocol == Protocol::Https
+        };
+        if !instance.ports.iter().any(https) {
+            let base = format!("http://{authority}");
+            return self.plain.probe(&base, &check.probe).await;
+        }
+        let usual = CheckTls::default();
+        match self.tls.clients(check.tls().unwrap_or(&usual)).await {
+            Ok(clients) => {
+                let base = format!("https://{authority}");
+                clients.probe(&base, &check.probe).await
+            }
+            Err(why) => Outcome::critical(why),
         }
     }
 }
@@ -95,7 +152,10 @@ fn authority(host: &str, port: u16) -> String {
 }
 
 /// An error with what caused it, on one line.
-fn explain(error: &dyn std::error::Error) -> String {
+fn explain(error: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(complaint) = tls::complaint(error) {
+        return complaint;
+    }
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

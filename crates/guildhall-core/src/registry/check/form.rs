@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Probe, Schedule, StatusRange};
+use super::{Check, CheckTls, Probe, Schedule, StatusRange};
 use crate::{document::Period, registry::CheckState};
 
 /// As written: one flat object with a `type`.
@@ -26,6 +26,10 @@ pub(super) struct CheckForm {
     expected_body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_skip_verify: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_server_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     interval: Option<Period>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,15 +85,25 @@ impl CheckForm {
             (self.fall.is_some(), "fall does not apply to ttl checks"),
         ];
         let grpc = [(self.service.is_some(), "service belongs to grpc checks")];
+        let tls = [
+            (
+                self.tls_skip_verify.is_some(),
+                "tlsSkipVerify belongs to http and grpc checks",
+            ),
+            (
+                self.tls_server_name.is_some(),
+                "tlsServerName belongs to http and grpc checks",
+            ),
+        ];
         let ttl = [(
             self.ttl.is_some(),
             "ttl belongs to ttl checks; give interval",
         )];
         let wrong: &[&[(bool, &'static str)]] = match self.r#type {
             CheckType::Http => &[&grpc, &ttl],
-            CheckType::Tcp => &[&http, &grpc, &ttl],
+            CheckType::Tcp => &[&http, &grpc, &tls, &ttl],
             CheckType::Grpc => &[&http, &ttl],
-            CheckType::Ttl => &[&http, &grpc, &active],
+            CheckType::Ttl => &[&http, &grpc, &tls, &active],
         };
         wrong
             .iter()
@@ -98,15 +112,34 @@ impl CheckForm {
             .find(|(given, _)| *given)
             .map(|(_, why)| *why)
     }
+
+    /// What it says of TLS; defaults are none, as in the memory of most checks.
+    fn take_tls(&mut self) -> Option<Box<CheckTls>> {
+        let tls = CheckTls {
+            skip_verify: self.tls_skip_verify.unwrap_or_default(),
+            server_name: self.tls_server_name.take(),
+        };
+        (tls != CheckTls::default()).then(|| Box::new(tls))
+    }
+
+    fn with_tls(self, tls: Option<Box<CheckTls>>) -> Self {
+        let tls = tls.map(|tls| *tls).unwrap_or_default();
+        Self {
+            tls_skip_verify: tls.skip_verify.then_some(true),
+            tls_server_name: tls.server_name,
+            ..self
+        }
+    }
 }
 
 impl TryFrom<CheckForm> for Check {
     type Error = &'static str;
 
-    fn try_from(form: CheckForm) -> Result<Self, Self::Error> {
+    fn try_from(mut form: CheckForm) -> Result<Self, Self::Error> {
         if let Some(why) = form.misplaced() {
             return Err(why);
         }
+        let tls = form.take_tls();
         let usual = Schedule::default();
         let schedule = Schedule {
             interval: form.interval.unwrap_or(usual.interval),
@@ -123,6 +156,7 @@ impl TryFrom<CheckForm> for Check {
                     headers: form.headers.unwrap_or_default(),
                     expected_status: form.expected_status.unwrap_or_default(),
                     expected_body: form.expected_body,
+                    tls,
                     schedule,
                 },
             ),
@@ -140,6 +174,7 @@ impl TryFrom<CheckForm> for Check {
                     Probe::Grpc {
                         port: form.port,
                         service,
+                        tls,
                         schedule,
                     },
                 )
@@ -175,6 +210,7 @@ impl From<Check> for CheckForm {
                 headers,
                 expected_status,
                 expected_body,
+                tls,
                 schedule,
             } => {
                 let headers = Some(headers).filter(|h| !h.is_empty());
@@ -189,7 +225,8 @@ impl From<Check> for CheckForm {
                         expected_status,
                         expected_body,
                         ..form
-                    },
+                    }
+                    .with_tls(tls),
                     schedule,
                 )
             }
@@ -204,6 +241,7 @@ impl From<Check> for CheckForm {
             Probe::Grpc {
                 port,
                 service,
+                tls,
                 schedule,
             } => {
                 let service = Some(service).filter(|s| !s.is_empty());
@@ -213,7 +251,8 @@ impl From<Check> for CheckForm {
                         port,
                         service,
                         ..form
-                    },
+                    }
+                    .with_tls(tls),
                     schedule,
                 )
             }
@@ -249,6 +288,8 @@ mod tests {
             serde_json::json!({"type": "http", "path": "/h", "interval": "30s", "timeout": "5s", "expectedStatus": [200, "300-302"]}),
             serde_json::json!({"type": "tcp", "port": 5432}),
             serde_json::json!({"type": "grpc", "service": "shop.Users", "name": "users"}),
+            serde_json::json!({"type": "grpc", "tlsSkipVerify": true}),
+            serde_json::json!({"type": "http", "tlsServerName": "users.internal"}),
             serde_json::json!({"type": "ttl", "ttl": "10s", "deregisterAfter": "1m", "initialStatus": "passing"}),
         ] {
             let check = read(json).unwrap();
@@ -263,6 +304,8 @@ mod tests {
             serde_json::json!({"type": "ttl", "ttl": "1s", "interval": "1s"}),
             serde_json::json!({"type": "tcp", "path": "/"}),
             serde_json::json!({"type": "http", "ttl": "1s"}),
+            serde_json::json!({"type": "tcp", "tlsSkipVerify": true}),
+            serde_json::json!({"type": "ttl", "ttl": "1s", "tlsServerName": "a"}),
             serde_json::json!({"type": "icmp"}),
         ] {
             assert!(read(json.clone()).is_err(), "{json}");

@@ -42,6 +42,8 @@ pub enum Probe {
         expected_status: Vec<StatusRange>,
         /// Text that the first 64 KiB of the body must contain.
         expected_body: Option<String>,
+        /// How the instance's certificate is judged; none: by its host's name.
+        tls: Option<Box<CheckTls>>,
         /// When it runs.
         schedule: Schedule,
     },
@@ -58,6 +60,8 @@ pub enum Probe {
         port: Option<u16>,
         /// The gRPC service asked about; the whole server if empty.
         service: String,
+        /// How the instance's certificate is judged; none: by its host's name.
+        tls: Option<Box<CheckTls>>,
         /// When it runs.
         schedule: Schedule,
     },
@@ -66,6 +70,17 @@ pub enum Probe {
         /// The longest silence.
         ttl: Period,
     },
+}
+
+/// How a check judges the certificate of a port whose protocol is `https`; on any other port it
+/// speaks in the clear.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CheckTls {
+    /// Whether any certificate will do. Off by default.
+    pub skip_verify: bool,
+    /// The name that is asked for (SNI) and that the certificate must be for; the instance's host
+    /// if absent.
+    pub server_name: Option<String>,
 }
 
 /// When an active check runs and how many results it takes to believe it.
@@ -95,6 +110,14 @@ impl Default for Schedule {
 impl Check {
     /// The most checks one instance may have.
     pub const MAX: usize = 32;
+
+    /// How the check judges a certificate, if it says anything of that.
+    pub fn tls(&self) -> Option<&CheckTls> {
+        match &self.probe {
+            Probe::Http { tls, .. } | Probe::Grpc { tls, .. } => tls.as_deref(),
+            Probe::Tcp { .. } | Probe::Ttl { .. } => None,
+        }
+    }
 
     /// When the check runs; `None` for a ttl check.
     pub fn schedule(&self) -> Option<&Schedule> {
@@ -152,6 +175,14 @@ impl Check {
             at.field("port"),
             "a port is 1 to 65535",
         );
+        if let Some(name) = self.tls().and_then(|tls| tls.server_name.as_ref()) {
+            let known = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+            problems.check(
+                (1..=253).contains(&name.len()) && name.chars().all(known),
+                at.field("tlsServerName"),
+                "a host name or an IP address of 1 to 253 characters",
+            );
+        }
         match &self.probe {
             Probe::Ttl { ttl } => {
                 problems.check(*ttl >= Period::millis(10), at.field("ttl"), "at least 10ms");

@@ -29,7 +29,7 @@ const DOCUMENTS: [(Kind, &str, &str); 6] = [
                 {"name": "h", "type": "http", "port": 1, "path": "/h", "headers": {"k": "v"}, "interval": "1s",
                  "timeout": "1s", "expectedStatus": [200, "300-302"], "expectedBody": "ok", "rise": 2, "fall": 2,
                  "initialStatus": "passing", "deregisterAfter": "1m"},
-                {"type": "grpc", "service": "s"}, {"type": "ttl", "ttl": "5s"}]}"#,
+                {"type": "grpc", "service": "s", "tlsSkipVerify": true, "tlsServerName": "n"}, {"type": "ttl", "ttl": "5s"}]}"#,
     ),
     (Kind::Lock, "l", r#"{"description": "d", "ttl": "5s"}"#),
     (
