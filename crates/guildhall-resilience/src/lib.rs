@@ -3,18 +3,24 @@
 //! Depends on no Guildhall crate; the gateway and the SDK use the same ones.
 //!
 //! - [`balance`]: which of several endpoints takes the next request.
+//! - [`breaker`]: whether a service is called at all while it fails.
+//! - [`classify`]: what the end of a call says about the service.
 //! - [`limiter`]: how many requests in how much time.
+//! - [`retry`]: whether a failed request is sent again, and when.
 //!
 //! A refusal of any of them turns into a [`Rejection`]; how a call ended goes in as an [`Outcome`]. The feature
 //! `tower` (on by default) adds the module `tower`, with a layer for each.
 
 pub mod balance;
+pub mod breaker;
+pub mod classify;
 mod config;
 pub mod limiter;
 mod linked;
 mod origin;
 mod outcome;
 mod rejection;
+pub mod retry;
 mod sync;
 #[cfg(feature = "tower")]
 pub mod tower;

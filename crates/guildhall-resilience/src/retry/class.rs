@@ -1,0 +1,158 @@
+//! What kind of failure an attempt ended in.
+
+/// Why an attempt failed, as far as sending again is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum FailureClass {
+    /// No connection came about: nothing was sent.
+    Connect,
+    /// The server turned the request away before it looked at it: HTTP/2's `REFUSED_STREAM`, a stream above a
+    /// `GOAWAY`'s last one.
+    Refused,
+    /// The connection broke after the request began to go out.
+    Reset,
+    /// The attempt's timeout was over.
+    AttemptTimeout,
+    /// 502: what answered could not reach what should.
+    BadGateway,
+    /// 503: the server cannot at present.
+    Unavailable,
+    /// 504: what answered waited too long for what should.
+    GatewayTimeout,
+    /// 429: too many requests; retried only where `Retry-After` says when.
+    Throttled,
+    /// Another 5xx.
+    ServerError,
+    /// A 4xx that is no 429: the request is wrong, and stays so.
+    ClientError,
+    /// One of our own patterns turned it away (an open breaker, a full bulkhead): another attempt would meet the same.
+    Rejected,
+    /// The caller went away.
+    Cancelled,
+    /// The request's deadline was over.
+    DeadlineExpired,
+}
+
+impl FailureClass {
+    /// Every class, in the order of their declaration.
+    pub const ALL: [Self; 13] = [
+        Self::Connect,
+        Self::Refused,
+        Self::Reset,
+        Self::AttemptTimeout,
+        Self::BadGateway,
+        Self::Unavailable,
+        Self::GatewayTimeout,
+        Self::Throttled,
+        Self::ServerError,
+        Self::ClientError,
+        Self::Rejected,
+        Self::Cancelled,
+        Self::DeadlineExpired,
+    ];
+
+    /// The class of an answer; `None` if it is no failure.
+    pub const fn of_status(status: u16) -> Option<Self> {
+        match status {
+            429 => Some(Self::Throttled),
+            400..=499 => Some(Self::ClientError),
+            502 => Some(Self::BadGateway),
+            503 => Some(Self::Unavailable),
+            504 => Some(Self::GatewayTimeout),
+            500..=599 => Some(Self::ServerError),
+            _ => None,
+        }
+    }
+
+    /// Whether the server may have done what was asked. If it certainly has not, sending again is safe whatever the
+    /// method.
+    pub const fn may_be_processed(self) -> bool {
+        !matches!(self, Self::Connect | Self::Refused | Self::Throttled)
+    }
+
+    /// Whether no policy can retry it: nobody waits for the answer any more, or it would be the same.
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::ClientError | Self::Cancelled | Self::DeadlineExpired
+        )
+    }
+
+    /// Its name in kebab case, as it stands in policies, metrics and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::AttemptTimeout => "attempt-timeout",
+            Self::BadGateway => "bad-gateway",
+            Self::Unavailable => "unavailable",
+            Self::GatewayTimeout => "gateway-timeout",
+            Self::Throttled => "throttled",
+            Self::ServerError => "server-error",
+            Self::ClientError => "client-error",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::DeadlineExpired => "deadline-expired",
+        }
+    }
+
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+/// A set of classes.
+///
+/// The default is what a GET is usefully sent again for: no connection, refused, reset, an attempt's timeout, 502, 503,
+/// 504, and 429 with a `Retry-After`. Envoy's `gateway-error,reset,connect-failure,refused-stream,retriable-4xx` comes
+/// close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailureClasses(u16);
+
+impl FailureClasses {
+    /// None: nothing is retried.
+    pub const NONE: Self = Self(0);
+
+    /// These.
+    pub const fn of(classes: &[FailureClass]) -> Self {
+        let (mut bits, mut at) = (0, 0);
+        while at < classes.len() {
+            bits |= classes[at].bit();
+            at += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether `class` is one of them.
+    pub const fn contains(self, class: FailureClass) -> bool {
+        self.0 & class.bit() != 0
+    }
+
+    /// These and `class`.
+    #[must_use]
+    pub const fn with(self, class: FailureClass) -> Self {
+        Self(self.0 | class.bit())
+    }
+
+    /// These without `class`.
+    #[must_use]
+    pub const fn without(self, class: FailureClass) -> Self {
+        Self(self.0 & !class.bit())
+    }
+}
+
+impl Default for FailureClasses {
+    fn default() -> Self {
+        Self::of(&[
+            FailureClass::Connect,
+            FailureClass::Refused,
+            FailureClass::Reset,
+            FailureClass::AttemptTimeout,
+            FailureClass::BadGateway,
+            FailureClass::Unavailable,
+            FailureClass::GatewayTimeout,
+            FailureClass::Throttled,
+        ])
+    }
+}
