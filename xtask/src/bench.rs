@@ -11,7 +11,7 @@ use crate::workspace;
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    /// gateway, registry, store or idle, then the harness's own options (`--help` lists them).
+    /// gateway, registry, store, log or idle, then the harness's own options (`--help` lists them).
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     rest: Vec<String>,
 }
@@ -21,8 +21,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let root = workspace::root();
     let only_help = args.rest.iter().any(|arg| arg == "--help" || arg == "-h");
     let names_a_server = args.rest.iter().any(|arg| arg.starts_with("--guildhall"));
-    // The store's benchmark has the engine inside the harness.
-    let needs_a_server = args.rest.first().is_some_and(|which| which != "store");
+    // These have what they measure inside the harness.
+    let needs_a_server = args
+        .rest
+        .first()
+        .is_some_and(|which| which != "store" && which != "log");
     if needs_a_server && !only_help && !names_a_server {
         build(&["build", "--release", "--package", "guildhall-server"])?;
     }

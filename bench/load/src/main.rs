@@ -1,6 +1,6 @@
 //! The load harness: each subsystem beside its peers in one run, in CPU microseconds per operation and as ratios.
 //!
-//! One benchmark is one module ([`gateway`], [`registry`], [`store`], [`idle`]); what they share is one file each:
+//! One benchmark is one module ([`gateway`], [`registry`], [`store`], [`log`], [`idle`]); what they share is one file each:
 //! starting and stopping a server, what it used, a lean HTTP client, the load loop, rounds and medians, the report. It
 //! is run as `cargo xtask bench <which>`, writes its section of `bench/RESULTS.md`, and keeps nothing running.
 #![expect(
@@ -21,6 +21,7 @@ mod guildhall;
 mod http;
 mod idle;
 mod load;
+mod log;
 mod machine;
 mod options;
 mod program;
@@ -55,8 +56,10 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Which::Gateway(_) => ("gateway", gateway::run),
         Which::Registry(_) => ("registry", registry::run),
         Which::Store(_) => ("store", store::run),
+        Which::Log(_) => ("log", log::run),
         Which::Idle(_) => ("idle", idle::run),
         Which::EmbeddedStore(options) => return store::embedded::child(options),
+        Which::LogChild(options) => return log::child::child(options),
     };
     let Some(options) = cli.which.options() else {
         return Ok(());

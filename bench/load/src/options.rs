@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Guildhall beside its peers.
 #[derive(Parser)]
@@ -22,11 +22,16 @@ pub(crate) enum Which {
     Registry(Options),
     /// Durable puts by 1, 64 and 512 clients, also on a disk with slow syncs: guildhall-store, etcd.
     Store(Options),
+    /// Durable appends by 1, 64 and 512 writers, and reopening after a crash: guildhall-log, the disk alone.
+    Log(Options),
     /// What a server that does nothing costs, and how fast it is there: Guildhall, etcd, rnacos.
     Idle(Options),
     /// The embedded store's side of `store`, in a process of its own.
     #[command(hide = true)]
     EmbeddedStore(EmbeddedStore),
+    /// One turn of `log`, in a process of its own.
+    #[command(hide = true)]
+    LogChild(LogChild),
 }
 
 impl Which {
@@ -36,8 +41,9 @@ impl Which {
             Self::Gateway(options)
             | Self::Registry(options)
             | Self::Store(options)
+            | Self::Log(options)
             | Self::Idle(options) => Some(options),
-            Self::EmbeddedStore(_) => None,
+            Self::EmbeddedStore(_) | Self::LogChild(_) => None,
         }
     }
 }
@@ -101,4 +107,38 @@ pub(crate) struct EmbeddedStore {
     /// Length of the measured window.
     #[arg(long)]
     pub(crate) seconds: f64,
+}
+
+/// What a process of the log's benchmark is told.
+#[derive(Args)]
+pub(crate) struct LogChild {
+    /// The log's folder.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// What to do there.
+    #[arg(long, value_enum)]
+    pub(crate) work: LogWork,
+    /// Concurrent writers, one append in flight each.
+    #[arg(long)]
+    pub(crate) writers: usize,
+    /// Length of the measured window.
+    #[arg(long)]
+    pub(crate) seconds: f64,
+}
+
+/// What a process of the log's benchmark does.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub(crate) enum LogWork {
+    /// One page, one fdatasync, in a growing file.
+    RawGrowing,
+    /// The same in a file whose blocks were written before.
+    RawWritten,
+    /// Appends to the first segment of a log.
+    First,
+    /// Appends to recycled segments.
+    Recycled,
+    /// Fills a log and waits to be killed.
+    Fill,
+    /// Opens a log.
+    Open,
 }

@@ -10,8 +10,9 @@ pub struct Options {
     pub segment_size: u64,
     /// How many pre-zeroed or recycled segment files are kept ready. A sync into blocks that are already written costs
     /// about half of one that grows the file, because growth commits the file system's journal. The first is made when
-    /// the first segment is half full, so that a small log costs little disk. 0: no spares; every segment grows.
-    /// Default 1.
+    /// the first segment is half full, so that a small log costs little disk; until then the log zeroes a stretch ahead of
+    /// its records, up to 1 MiB, in the commits that reach the last one's end. 0: neither; every segment grows with its
+    /// records. Default 1.
     pub spares: usize,
     /// Who writes the zeroes of a new spare. Default [`Zeroing::Background`].
     pub zeroing: Zeroing,

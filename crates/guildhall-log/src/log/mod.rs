@@ -1,5 +1,6 @@
 //! The writer: one owner, synchronous, one write and one fdatasync a group.
 
+mod ahead;
 mod begin;
 mod retain;
 
@@ -36,6 +37,8 @@ pub struct Log {
     active: Arc<Segment>,
     /// Where the next group goes in the active segment.
     end: u64,
+    /// Up to where that segment's blocks are written, be it with zeroes: a sync of what lies below is cheap.
+    written: u64,
     /// The sequence of the first staged record.
     first: Sequence,
     /// The staged frames, not yet sealed.
@@ -98,6 +101,10 @@ impl Log {
                 (begun.segment, BODY)
             }
         };
+        let written = active
+            .file
+            .length()
+            .map_err(|source| failed("measuring the last segment in", source))?;
         let stats = Arc::new(Stats::default());
         stats.segments.store(segments.len() as u64, Relaxed);
         stats
@@ -116,6 +123,7 @@ impl Log {
             durable,
             active,
             end,
+            written,
             first: recovered.next,
             group: Vec::new(),
             staged: 0,
@@ -204,6 +212,7 @@ impl Log {
         if let Err(error) = self.active.file.write_at(self.end, &self.group) {
             return Err(self.undo(error));
         }
+        self.write_ahead();
         let began = clock::now();
         if let Err(error) = self.active.file.sync_data() {
             return Err(self.poison(self.path(), error));
@@ -214,9 +223,22 @@ impl Log {
         Ok(())
     }
 
+    /// Zeroes a stretch behind the staged group when that has reached the last one's end; it shares the group's sync.
+    fn write_ahead(&mut self) {
+        let end = self.end + self.group.len() as u64;
+        if end <= self.written || self.shared.options.spares == 0 {
+            return;
+        }
+        let to = ahead::of(end, self.shared.options.segment_size);
+        // A failure costs the next commits their speed, and nothing else: zeroes are as good as nothing there.
+        let written = self.active.file.write_zeroes(end, to);
+        self.written = if written.is_ok() { to } else { end };
+    }
+
     /// Cuts a failed write off and makes that durable, so that a record whose writer was told "no" never comes back.
     fn undo(&mut self, error: io::Error) -> CommitError {
         let file = self.path();
+        self.written = self.end;
         let undone = self
             .active
             .file
@@ -265,6 +287,8 @@ impl Log {
         self.active.seal(self.first);
         self.active = begun.segment;
         self.end = BODY;
+        // Where the length is not known, the first commit finds out what is there.
+        self.written = self.active.file.length().unwrap_or(BODY);
         Ok(())
     }
 

@@ -323,6 +323,7 @@ fn nothing_acknowledged_is_lost_and_nothing_refused_comes_back() {
 }
 
 #[track_caller]
+#[expect(clippy::print_stdout, reason = "a count of the test's")]
 fn must_be_caught(mutant: Mutant) {
     let broken = runs(0..150, Some(mutant)).broken.len();
     println!("verified: log, power loss, mutant {mutant:?}: caught in {broken} of 150 runs");

@@ -378,6 +378,7 @@ fn nothing_acknowledged_is_lost_and_nothing_refused_comes_back() {
 }
 
 #[track_caller]
+#[expect(clippy::print_stdout, reason = "a count of the test's")]
 fn must_be_caught(skips: Skips) {
     let broken = runs(0..200, skips).broken.len();
     println!("verified: store, power loss, mutant {skips:?}: caught in {broken} of 200 runs");
