@@ -7,6 +7,9 @@
 //! - [`classify`]: what the end of a call says about the service.
 //! - [`limiter`]: how many requests in how much time.
 //! - [`retry`]: whether a failed request is sent again, and when.
+//! - [`hedge`]: whether and when a second attempt is sent while the first still runs.
+//! - [`deadline`]: how long anybody still waits, inherited and shrinking.
+//! - [`fallback`]: what is answered when a request cannot be.
 //!
 //! A refusal of any of them turns into a [`Rejection`]; how a call ended goes in as an [`Outcome`]. The feature
 //! `tower` (on by default) adds the module `tower`, with a layer for each.
@@ -15,6 +18,9 @@ pub mod balance;
 pub mod breaker;
 pub mod classify;
 mod config;
+pub mod deadline;
+pub mod fallback;
+pub mod hedge;
 pub mod limiter;
 mod linked;
 mod origin;

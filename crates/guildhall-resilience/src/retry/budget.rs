@@ -82,6 +82,13 @@ impl BudgetConfig {
         })
     }
 
+    pub(crate) const fn per_cent(percent: u32, per_second: u32) -> Self {
+        Self {
+            millionths: percent * 10_000,
+            per_second,
+        }
+    }
+
     /// Retries for each request.
     pub fn ratio(&self) -> f64 {
         f64::from(self.millionths) / 1e6

@@ -1,5 +1,7 @@
 //! What kind of failure an attempt ended in.
 
+use crate::classify::ErrorClass;
+
 /// Why an attempt failed, as far as sending again is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -61,6 +63,19 @@ impl FailureClass {
             504 => Some(Self::GatewayTimeout),
             500..=599 => Some(Self::ServerError),
             _ => None,
+        }
+    }
+
+    /// The class of an attempt that got no answer.
+    pub const fn of_error(error: ErrorClass) -> Self {
+        match error {
+            ErrorClass::Connect => Self::Connect,
+            ErrorClass::Reset | ErrorClass::Protocol => Self::Reset,
+            ErrorClass::AttemptTimeout => Self::AttemptTimeout,
+            ErrorClass::DeadlineExceeded => Self::DeadlineExpired,
+            ErrorClass::Cancelled | ErrorClass::HedgeLost => Self::Cancelled,
+            ErrorClass::Rejected => Self::Rejected,
+            ErrorClass::Other => Self::ServerError,
         }
     }
 
