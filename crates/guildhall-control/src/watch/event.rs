@@ -1,6 +1,6 @@
 //! What a watcher is told.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use guildhall_core::document::{Document, DocumentKey, Index};
@@ -16,8 +16,15 @@ pub(crate) struct DocumentChange {
     pub before: Option<Document>,
     /// As it is; `None` if it is gone.
     pub after: Option<Document>,
-    before_json: OnceLock<Bytes>,
-    after_json: OnceLock<Bytes>,
+    renderings: Mutex<Vec<Rendering>>,
+}
+
+/// The change as some watchers are told it, on the wire.
+#[derive(Debug)]
+struct Rendering {
+    word: &'static str,
+    index: Option<Index>,
+    bytes: Bytes,
 }
 
 impl DocumentChange {
@@ -32,8 +39,7 @@ impl DocumentChange {
             key,
             before,
             after,
-            before_json: OnceLock::new(),
-            after_json: OnceLock::new(),
+            renderings: Mutex::new(Vec::new()),
         }
     }
 }
@@ -139,21 +145,37 @@ impl Event {
         }
     }
 
-    /// The document as JSON; for a change, written once for all who are told. Empty where there
-    /// is no document.
-    pub fn data(&self) -> Result<Bytes, serde_json::Error> {
-        let Some(document) = self.document() else {
-            return Ok(Bytes::new());
+    /// What `render` makes of the event when it is told as `word`: for a change made once, for all
+    /// watchers who are told the same. `render` must need nothing but the event and the word.
+    ///
+    /// # Errors
+    /// Those of `render`.
+    pub fn rendered<E>(
+        &self,
+        word: &'static str,
+        render: impl FnOnce() -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
+        let Payload::Change(change) = &self.payload else {
+            return render();
         };
-        let cell = match &self.payload {
-            Payload::Change(change) if self.kind == EventKind::Deleted => &change.before_json,
-            Payload::Change(change) => &change.after_json,
-            _ => return serde_json::to_vec(document).map(Bytes::from),
-        };
-        if let Some(json) = cell.get() {
-            return Ok(json.clone());
+        // Held while rendering: of 10,000 watchers who come at once, one does the work. There are
+        // at most as many renderings as words times two.
+        let mut renderings = change
+            .renderings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let known = renderings
+            .iter()
+            .find(|rendering| rendering.word == word && rendering.index == self.index);
+        if let Some(rendering) = known {
+            return Ok(rendering.bytes.clone());
         }
-        let json = Bytes::from(serde_json::to_vec(document)?);
-        Ok(cell.get_or_init(|| json).clone())
+        let bytes = render()?;
+        renderings.push(Rendering {
+            word,
+            index: self.index,
+            bytes: bytes.clone(),
+        });
+        Ok(bytes)
     }
 }

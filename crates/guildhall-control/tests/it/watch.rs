@@ -1,5 +1,6 @@
 //! Subscriptions: what they are told, whom a change wakes, and what happens to the slow.
 
+use std::convert::Infallible;
 use std::task::{Context, Poll, Waker};
 
 use guildhall_control::Error;
@@ -44,7 +45,7 @@ async fn all_state_comes_first_then_a_bookmark_then_changes() {
     assert_eq!(told(&mut watch).await, "modified users/u1");
     let gone = event(&mut watch).await;
     assert_eq!(short(&gone), "deleted users/u1");
-    let data = String::from_utf8(gone.data().unwrap().to_vec()).unwrap();
+    let data = serde_json::to_string(gone.document().unwrap()).unwrap();
     assert!(
         data.contains(r#""kind":"Instance""#) && data.contains(r#""host":"other""#),
         "{data}"
@@ -280,7 +281,7 @@ async fn a_caller_sees_what_it_may_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_is_written_once_for_all_who_are_told() {
+async fn an_event_is_rendered_once_for_all_who_are_told() {
     let world = World::new().await;
     let mut watches = Vec::new();
     for _ in 0..3 {
@@ -289,11 +290,18 @@ async fn an_event_is_written_once_for_all_who_are_told() {
         watches.push(watch);
     }
     world.seen(service("users", json!({}))).await;
-    let mut data = Vec::new();
+    let mut rendered = 0;
     for watch in &mut watches {
-        data.push(event(watch).await.data().unwrap());
+        let event = event(watch).await;
+        for word in ["added", "modified"] {
+            let bytes = event.rendered(word, || {
+                rendered += 1;
+                Ok::<_, Infallible>(word.into())
+            });
+            assert_eq!(bytes, Ok(word.into()));
+        }
     }
-    assert!(data.iter().all(|bytes| bytes.as_ptr() == data[0].as_ptr()));
+    assert_eq!(rendered, 2, "once in each word");
 }
 
 #[tokio::test(start_paused = true)]

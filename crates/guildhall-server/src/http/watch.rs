@@ -141,11 +141,11 @@ impl Stream for Events {
     type Item = std::io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut piece = Vec::new();
+        let mut piece = Piece::default();
         let mut ended = false;
         while piece.len() < PIECE {
             match self.subscription.poll_next(cx) {
-                Poll::Ready(Some(event)) => self.write(&event, &mut piece),
+                Poll::Ready(Some(event)) => piece.add(self.frame(&event)),
                 Poll::Ready(None) => {
                     ended = true;
                     break;
@@ -154,17 +154,17 @@ impl Stream for Events {
             }
         }
         if piece.is_empty() && !ended && self.timer.as_mut().poll(cx).is_ready() {
-            match self.subscription.bookmark() {
-                Some(bookmark) => self.write(&bookmark, &mut piece),
-                None => piece.extend_from_slice(sse::COMMENT),
-            }
+            piece.add(match self.subscription.bookmark() {
+                Some(bookmark) => self.frame(&bookmark),
+                None => Bytes::from_static(sse::COMMENT),
+            });
         }
         if !piece.is_empty() {
             let next = self.timer.deadline().max(deadline(self.keepalive));
             self.timer.as_mut().reset(next);
             // The new deadline must be known to the timer before this stream is polled again.
             let _ = self.timer.as_mut().poll(cx);
-            return Poll::Ready(Some(Ok(piece.into())));
+            return Poll::Ready(Some(Ok(piece.into_bytes())));
         }
         if ended {
             Poll::Ready(None)
@@ -178,8 +178,45 @@ fn deadline(after: Duration) -> tokio::time::Instant {
     tokio::time::Instant::from_std(crate::clock::now()) + after
 }
 
+/// Frames on their way out together. A single one, what nearly all pieces are, is passed on as it is.
+#[derive(Default)]
+struct Piece {
+    first: Bytes,
+    all: Vec<u8>,
+}
+
+impl Piece {
+    fn add(&mut self, frame: Bytes) {
+        if self.is_empty() {
+            self.first = frame;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.extend_from_slice(&self.first);
+        }
+        self.all.extend_from_slice(&frame);
+    }
+
+    fn len(&self) -> usize {
+        self.first.len().max(self.all.len())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.all.is_empty() {
+            self.first
+        } else {
+            self.all.into()
+        }
+    }
+}
+
 impl Events {
-    fn write(&mut self, event: &Event, piece: &mut Vec<u8>) {
+    /// The event as it stands in the stream; nothing if this watcher is not told of it.
+    fn frame(&mut self, event: &Event) -> Bytes {
         let mut kind = match event.kind() {
             Told::Added => EventKind::Added,
             Told::Modified => EventKind::Modified,
@@ -192,28 +229,35 @@ impl Events {
                 Some(told) => kind = told,
                 // What it completes is still complete: a bookmark carries the position on.
                 None if event.index().is_some() => kind = EventKind::Bookmark,
-                None => return,
+                None => return Bytes::new(),
             }
         }
-        let data = match kind {
-            EventKind::Added | EventKind::Modified => event.data(),
-            EventKind::Deleted => match event.document() {
-                Some(document) => {
-                    serde_json::to_vec(&DeletedDocument::from(document)).map(Bytes::from)
-                }
-                None => return,
-            },
-            EventKind::Bookmark => Ok(Bytes::from_static(b"{}")),
-            EventKind::Resync => {
-                let reason = "history".to_owned();
-                serde_json::to_vec(&Resync { reason }).map(Bytes::from)
-            }
-        };
-        match data {
-            Ok(data) => kind.encode(event.index(), &data, piece),
-            Err(error) => tracing::error!(%error, "an event does not serialise"),
-        }
+        let frame = event.rendered(kind.word(), || encode(kind, event));
+        frame.unwrap_or_else(|error| {
+            tracing::error!(%error, "an event does not serialise");
+            Bytes::new()
+        })
     }
+}
+
+fn encode(kind: EventKind, event: &Event) -> Result<Bytes, serde_json::Error> {
+    let document = event.document();
+    let data = match kind {
+        EventKind::Added | EventKind::Modified => document.map(serde_json::to_vec),
+        EventKind::Deleted => document
+            .map(DeletedDocument::from)
+            .map(|deleted| serde_json::to_vec(&deleted)),
+        EventKind::Bookmark => Some(Ok(b"{}".to_vec())),
+        EventKind::Resync => {
+            let reason = "history".to_owned();
+            Some(serde_json::to_vec(&Resync { reason }))
+        }
+    };
+    let mut frame = Vec::new();
+    if let Some(data) = data.transpose()? {
+        kind.encode(event.index(), &data, &mut frame);
+    }
+    Ok(frame.into())
 }
 
 /// Lets only those instances through that a discovery's filters select: who leaves them is deleted.
@@ -245,12 +289,11 @@ impl Narrow {
             && (!self.query.healthy || used());
         let name = &instance.metadata.name;
         if selected {
-            let new = self.present.insert(name.clone());
-            return Some(if new {
-                EventKind::Added
-            } else {
-                EventKind::Modified
-            });
+            if self.present.contains(name) {
+                return Some(EventKind::Modified);
+            }
+            self.present.insert(name.clone());
+            return Some(EventKind::Added);
         }
         let known = self.present.remove(name);
         (known || self.resumed).then_some(EventKind::Deleted)
