@@ -3,3 +3,9 @@
 
 mod alloc;
 mod balance;
+mod breaker;
+mod deadline;
+mod fallback;
+mod hedge;
+mod limiter;
+mod retry;
