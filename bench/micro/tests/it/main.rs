@@ -1,1 +1,3 @@
 //! Ours and peers on the same input: what they decide, not how fast.
+
+mod limiter;
