@@ -54,10 +54,17 @@ pub(crate) fn start(
     Ok((launch.start(|| answers(clients, "/health"))?, clients))
 }
 
-/// Writes a put of one key.
-pub(crate) fn put(into: &mut Vec<u8>, key: &str, value: &[u8]) {
+/// Writes the grant of a lease of so many seconds under an id that the client chose.
+pub(crate) fn grant(into: &mut Vec<u8>, lease: u64, ttl: u64) {
+    let body = format!(r#"{{"ID":"{lease}","TTL":"{ttl}"}}"#);
+    with_body(into, "POST", "/v3/lease/grant", "application/json", &body);
+}
+
+/// Writes a put of one key, under a lease where one is given.
+pub(crate) fn put(into: &mut Vec<u8>, key: &str, value: &[u8], lease: Option<u64>) {
+    let lease = lease.map_or_else(String::new, |lease| format!(r#","lease":"{lease}""#));
     let body = format!(
-        r#"{{"key":"{}","value":"{}"}}"#,
+        r#"{{"key":"{}","value":"{}"{lease}}}"#,
         base64(key.as_bytes()),
         base64(value)
     );

@@ -94,6 +94,7 @@ fn turn(site: &Site<'_>, peer: &Peer, upstream: SocketAddr) -> Result<Sample> {
         connections: CONNECTIONS,
         duration: site.window(),
         requests: MOST_REQUESTS,
+        steps: 1,
         core: Some(LOAD_CORE),
     };
     window::measure(

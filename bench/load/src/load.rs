@@ -24,21 +24,23 @@ pub(crate) struct Plan {
     pub(crate) connections: usize,
     /// When no new request starts.
     pub(crate) duration: Duration,
-    /// After how many requests none starts.
+    /// After how many operations none starts.
     pub(crate) requests: u64,
+    /// Requests of which one operation consists, each sent when the one before it is answered.
+    pub(crate) steps: u64,
     /// The load's core.
     pub(crate) core: Option<usize>,
 }
 
 /// What came of it.
 pub(crate) struct Outcome {
-    /// Requests answered as wanted.
+    /// Operations answered as wanted.
     pub(crate) done: u64,
-    /// Requests answered otherwise.
+    /// Operations answered otherwise.
     pub(crate) failed: u64,
     /// From the first request to the last answer.
     pub(crate) elapsed: Duration,
-    /// Microseconds from a request to its whole answer.
+    /// Microseconds from an operation's first request to its last whole answer.
     pub(crate) latency: Histogram<u64>,
 }
 
@@ -126,15 +128,23 @@ impl<R: Fn(u64, &mut Vec<u8>), W: Fn(&Reply<'_>) -> bool> Shared<R, W> {
         let mut connection = Connection::open(self.plan.address).await?;
         let mut bytes = Vec::new();
         while let Some(number) = self.take() {
-            bytes.clear();
-            (self.request)(number, &mut bytes);
-            let sent = Instant::now();
-            let reply = connection.send(&bytes).await?;
-            let latency = sent.elapsed();
-            let wanted = (self.wanted)(&reply);
-            if !wanted && self.outcome.borrow().failed == 0 {
-                let body = String::from_utf8_lossy(&reply.body[..reply.body.len().min(300)]);
-                eprintln!("  first answer not wanted: status {}, {body}", reply.status);
+            let mut wanted = true;
+            let mut latency = Duration::ZERO;
+            for step in 0..self.plan.steps {
+                bytes.clear();
+                (self.request)(number * self.plan.steps + step, &mut bytes);
+                let sent = Instant::now();
+                let reply = connection.send(&bytes).await?;
+                latency += sent.elapsed();
+                wanted = (self.wanted)(&reply);
+                if !wanted {
+                    if self.outcome.borrow().failed == 0 {
+                        let body =
+                            String::from_utf8_lossy(&reply.body[..reply.body.len().min(300)]);
+                        eprintln!("  first answer not wanted: status {}, {body}", reply.status);
+                    }
+                    break;
+                }
             }
             let mut outcome = self.outcome.borrow_mut();
             record(&mut outcome.latency, latency);
@@ -147,7 +157,7 @@ impl<R: Fn(u64, &mut Vec<u8>), W: Fn(&Reply<'_>) -> bool> Shared<R, W> {
         Ok(())
     }
 
-    /// The next request's number, while there is one.
+    /// The next operation's number, while there is one.
     fn take(&self) -> Option<u64> {
         let mut next = self.next.borrow_mut();
         if *next == self.plan.requests || self.started.elapsed() >= self.plan.duration {

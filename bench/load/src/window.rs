@@ -54,7 +54,7 @@ pub(crate) fn measure(
     };
     let warm = load(WARM_UP, 0)?;
     let before = server.usage()?;
-    let outcome = load(plan.duration, warm.done)?;
+    let outcome = load(plan.duration, warm.done * plan.steps)?;
     let used = server.usage()?.since(before);
     let operations = outcome.done as f64;
     Ok(Sample {

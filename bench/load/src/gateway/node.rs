@@ -83,6 +83,7 @@ fn define(api: SocketAddr, upstream: SocketAddr) -> Result<()> {
         connections: 1,
         duration: Duration::from_secs(10),
         requests: documents.len() as u64,
+        steps: 1,
         core: None,
     };
     let request = move |number: u64, bytes: &mut Vec<u8>| {

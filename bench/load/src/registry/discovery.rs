@@ -86,6 +86,7 @@ fn queries(site: &Site<'_>, registry: &Arc<dyn Registry>, running: &Running) -> 
         connections: CLIENTS,
         duration: site.window(),
         requests: MOST,
+        steps: 1,
         core: None,
     };
     let words = Arc::clone(registry);

@@ -23,6 +23,9 @@ pub(super) const GUILDHALL: &str = "Guildhall";
 pub(super) const ETCD: &str = "etcd";
 pub(super) const RNACOS: &str = "rnacos";
 
+/// How often, in seconds, a live instance has to report. No window is as long.
+pub(super) const TTL: u64 = 30;
+
 /// A running registry.
 pub(super) struct Running {
     /// The process.
@@ -36,8 +39,17 @@ pub(super) trait Registry: Send + Sync {
     /// Starts it on the data in a folder, which may hold a former run's.
     fn start(&self, dir: &Path) -> Result<Running>;
 
-    /// Writes the registration of an instance.
+    /// Writes the registration of an instance that stays until it is taken out.
     fn register(&self, instance: Instance, into: &mut Vec<u8>);
+
+    /// Writes one request of the registration of an instance that vanishes unless it reports every [`TTL`]: what a
+    /// service sends that registers itself.
+    fn register_live(&self, instance: Instance, step: u64, into: &mut Vec<u8>);
+
+    /// How many requests such a registration takes, one after the other.
+    fn live_steps(&self) -> u64 {
+        1
+    }
 
     /// Writes a query for a service's instances.
     fn query(&self, service: &str, filter: Filter, into: &mut Vec<u8>);
@@ -90,6 +102,7 @@ pub(super) fn fill(
         connections: CLIENTS,
         duration: std::time::Duration::from_secs(600),
         requests: count,
+        steps: 1,
         core: None,
     };
     let words = Arc::clone(registry);

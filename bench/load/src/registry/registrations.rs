@@ -1,5 +1,5 @@
-//! Registrations: 64 clients, each instance a new one, each answered when the registry calls it registered (Guildhall
-//! and etcd: after the sync).
+//! Registrations: 64 clients, each instance a new one that lives as long as it reports (a TTL check, a lease, an
+//! ephemeral instance), each answered when the registry calls it registered (Guildhall and etcd: after the sync).
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::CLIENTS;
 use super::fleet::Instance;
-use super::peers::{ETCD, GUILDHALL, Named, RNACOS};
+use super::peers::{ETCD, GUILDHALL, Named, RNACOS, TTL};
 use crate::figures::{number, ratio};
 use crate::load::Plan;
 use crate::report::Section;
@@ -48,7 +48,10 @@ pub(super) fn run(site: &Site<'_>, peers: &[Named], section: &mut Section) -> Re
         })
         .collect();
     section.table(
-        &format!("Registrations of new instances, {CLIENTS} clients:"),
+        &format!(
+            "Registrations of new instances that vanish unless they report every {TTL} s, {CLIENTS} clients (etcd: the \
+             grant of a lease, then a put under it):"
+        ),
         &[
             "registry",
             "durable",
@@ -71,18 +74,23 @@ pub(super) fn run(site: &Site<'_>, peers: &[Named], section: &mut Section) -> Re
 
 fn turn(site: &Site<'_>, (name, registry): &Named) -> Result<Sample> {
     let running = registry.start(&site.dir(name)?)?;
+    let steps = registry.live_steps();
     let plan = Plan {
         address: running.address,
         connections: CLIENTS,
         duration: site.window(),
         requests: MOST,
+        steps,
         core: None,
     };
     let words = Arc::clone(registry);
     window::measure(
         &running.server,
         plan,
-        move |number, bytes| words.register(Instance { number, change: 0 }, bytes),
+        move |request, bytes| {
+            let (number, step) = (request / steps, request % steps);
+            words.register_live(Instance { number, change: 0 }, step, bytes);
+        },
         |reply| reply.is_success(),
     )
 }

@@ -106,6 +106,7 @@ fn check_all_there(registry: &Arc<dyn Registry>, running: &Running) -> Result<()
         connections: 8,
         duration: std::time::Duration::from_secs(60),
         requests: SERVICES,
+        steps: 1,
         core: None,
     };
     let words = Arc::clone(registry);

@@ -27,10 +27,12 @@ pub(super) fn turn(
         connections: clients,
         duration: window,
         requests: MOST,
+        steps: 1,
         core: None,
     };
     let value = vec![b'v'; VALUE];
-    let request = move |number: u64, bytes: &mut Vec<u8>| etcd::put(bytes, &key(number), &value);
+    let request =
+        move |number: u64, bytes: &mut Vec<u8>| etcd::put(bytes, &key(number), &value, None);
     window::measure(&server, plan, request, |reply| reply.is_success())
 }
 

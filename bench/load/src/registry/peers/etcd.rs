@@ -1,12 +1,13 @@
 //! etcd as a registry: an instance is a key under its service's prefix, discovery a range over it. It cannot filter;
-//! its clients would, and that is not charged to it.
+//! its clients would, and that is not charged to it. What keeps an instance alive is a lease, which is granted first, as
+//! etcd's own naming library does.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::{Found, Registry, Running, guildhall};
+use super::{Found, Registry, Running, TTL, guildhall};
 use crate::etcd;
 use crate::http::base64;
 use crate::registry::fleet::{Filter, Instance};
@@ -25,6 +26,14 @@ fn prefix(service: &str) -> String {
     format!("instances/{service}/")
 }
 
+/// The key and the value of an instance.
+fn entry(instance: Instance) -> (String, String) {
+    (
+        format!("{}{}", prefix(&instance.service()), instance.id()),
+        format!("{}{}", instance.mark(), guildhall::document(instance, "")),
+    )
+}
+
 impl Registry for Etcd {
     fn start(&self, dir: &Path) -> Result<Running> {
         let (server, address) = etcd::start(&self.program, dir, Vec::new())?;
@@ -32,9 +41,23 @@ impl Registry for Etcd {
     }
 
     fn register(&self, instance: Instance, into: &mut Vec<u8>) {
-        let key = format!("{}{}", prefix(&instance.service()), instance.id());
-        let value = format!("{}{}", instance.mark(), guildhall::document(instance));
-        etcd::put(into, &key, value.as_bytes());
+        let (key, value) = entry(instance);
+        etcd::put(into, &key, value.as_bytes(), None);
+    }
+
+    fn register_live(&self, instance: Instance, step: u64, into: &mut Vec<u8>) {
+        // The lease's id is the client's to choose, so that the put need not wait to learn it.
+        let lease = instance.number + 1;
+        if step == 0 {
+            etcd::grant(into, lease, TTL);
+        } else {
+            let (key, value) = entry(instance);
+            etcd::put(into, &key, value.as_bytes(), Some(lease));
+        }
+    }
+
+    fn live_steps(&self) -> u64 {
+        2
     }
 
     fn query(&self, service: &str, _filter: Filter, into: &mut Vec<u8>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use super::{Found, Registry, Running};
+use super::{Found, Registry, Running, TTL};
 use crate::guildhall;
 use crate::http::get;
 use crate::options::Options;
@@ -22,15 +22,15 @@ pub(super) fn find(options: &Options) -> Result<Found> {
     Ok((guildhall::version(&binary), Arc::new(Guildhall { binary })))
 }
 
-/// An instance's document; etcd keeps the same bytes.
-pub(super) fn document(instance: Instance) -> String {
+/// An instance's document, with more fields of the spec at its end; etcd keeps the same bytes.
+pub(super) fn document(instance: Instance, more: &str) -> String {
     format!(
         concat!(
             r#"{{"apiVersion":"guildhall/v1","kind":"Instance","metadata":{{"name":"{id}"}},"spec":{{"#,
             r#""service":"{service}","host":"{host}","ports":[{{"name":"http","port":8080,"protocol":"http"}}],"#,
             r#""version":"{version}","zone":"{zone}","region":"eu","tags":["{tag}","blue"],"weight":100,"#,
             r#""metadata":{{"mark":"{mark}","commit":"4f1c2e9","owner":"payments","#,
-            r#""started":"2026-01-01T00:00:00Z"}}}}}}"#,
+            r#""started":"2026-01-01T00:00:00Z"}}{more}}}}}"#,
         ),
         id = instance.id(),
         service = instance.service(),
@@ -39,6 +39,15 @@ pub(super) fn document(instance: Instance) -> String {
         zone = instance.zone(),
         tag = instance.tag(),
         mark = instance.mark(),
+        more = more,
+    )
+}
+
+fn path(instance: Instance) -> String {
+    format!(
+        "services/{}/instances/{}",
+        instance.service(),
+        instance.id()
     )
 }
 
@@ -52,12 +61,13 @@ impl Registry for Guildhall {
     }
 
     fn register(&self, instance: Instance, into: &mut Vec<u8>) {
-        let path = format!(
-            "services/{}/instances/{}",
-            instance.service(),
-            instance.id()
-        );
-        guildhall::put(into, &path, &document(instance));
+        guildhall::put(into, &path(instance), &document(instance, ""));
+    }
+
+    fn register_live(&self, instance: Instance, _step: u64, into: &mut Vec<u8>) {
+        let check =
+            format!(r#","checks":[{{"type":"ttl","ttl":"{TTL}s","deregisterAfter":"{TTL}s"}}]"#);
+        guildhall::put(into, &path(instance), &document(instance, &check));
     }
 
     fn query(&self, service: &str, filter: Filter, into: &mut Vec<u8>) {

@@ -44,6 +44,11 @@ impl Registry for Rnacos {
         with_body(into, "POST", "/nacos/v1/ns/instance", form, &body);
     }
 
+    fn register_live(&self, instance: Instance, _step: u64, into: &mut Vec<u8>) {
+        // Its ephemeral instances live by heartbeats anyway.
+        self.register(instance, into);
+    }
+
     fn query(&self, service: &str, filter: Filter, into: &mut Vec<u8>) {
         let filter = match filter {
             Filter::Healthy => "&healthyOnly=true",
