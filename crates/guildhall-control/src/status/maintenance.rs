@@ -5,7 +5,6 @@ use guildhall_core::document::{Document, DocumentKey};
 use guildhall_core::registry::Maintenance;
 use guildhall_store::{CommitError, Transaction};
 
-use super::fold;
 use super::unit::{Unit, status_in};
 use crate::audit::{Action, Outcome};
 use crate::control::Shared;
@@ -71,7 +70,7 @@ async fn attempt(
                 })
                 .ok_or_else(|| Error::NotFound(key.clone()))
         };
-        let Some(entry) = fold::hold(&mut status, wish.clone(), clock::wall()) else {
+        let Some(entry) = status.hold(wish.clone(), clock::wall()) else {
             return written(&state, state.index, false);
         };
         let unit = Unit::transition(&*shared.store, &state, key, &status, vec![entry]).await?;

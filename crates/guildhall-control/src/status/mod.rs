@@ -4,7 +4,6 @@
 //! operations of many instances in one transaction, under `live/status/…` and `timeline/…`,
 //! fenced by the duty's key. An operator's maintenance goes the same way, durable when answered.
 
-mod fold;
 mod maintenance;
 mod options;
 mod service;
@@ -13,7 +12,6 @@ mod unit;
 
 pub use options::StatusOptions;
 
-pub(crate) use fold::reconcile;
 pub(crate) use maintenance::maintenance;
 pub(crate) use service::run;
 pub(crate) use transitions::{Found, Transitions};

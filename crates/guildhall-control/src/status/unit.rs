@@ -7,7 +7,6 @@ use guildhall_store::{
     Compare, MAX_OPERATIONS, MAX_TRANSACTION_BYTES, Op, Range, Store, Transaction,
 };
 
-use super::fold;
 use super::transitions::Waiting;
 use crate::Error;
 use crate::documents;
@@ -105,7 +104,7 @@ impl Unit {
             waiting
                 .transitions
                 .iter()
-                .filter_map(|transition| fold::apply(&mut status, transition)),
+                .filter_map(|transition| status.record(transition)),
         );
         let still_critical = |check: &str| {
             let state = status

@@ -8,7 +8,6 @@ use guildhall_core::registry::{Catalog, Check, Instance, LockStatus};
 use guildhall_store::Entry;
 
 use super::State;
-use crate::status::reconcile;
 
 /// Gives `document` the status that `entry` keeps.
 ///
@@ -43,7 +42,7 @@ pub(super) fn fit(document: &mut Document, of_service: &[Check]) {
         let object = Arc::make_mut(object);
         let since = object.metadata.updated_at.unwrap_or_default();
         if let Some(status) = &mut object.status {
-            reconcile(status, effective_checks(&object.spec, of_service), since);
+            status.fit(effective_checks(&object.spec, of_service), since);
         }
     }
 }

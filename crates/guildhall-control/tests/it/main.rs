@@ -21,6 +21,7 @@ mod health;
 mod lists;
 mod locks;
 mod measure;
+mod newer;
 mod poll;
 mod registry;
 mod secure;

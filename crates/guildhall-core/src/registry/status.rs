@@ -67,45 +67,34 @@ pub struct InstanceStatus {
 }
 
 impl InstanceStatus {
-    /// Takes in that a check changed, and returns what to note in the instance's timeline as
-    /// its entry `number`.
-    pub fn record(&mut self, transition: &Transition, number: u64) -> TimelineEntry {
-        let Transition {
-            to: state,
-            check,
-            output,
-            at,
-            ..
-        } = transition;
-        let status = CheckStatus {
-            name: check.to_string(),
-            state: *state,
-            since: *at,
-            output: output.clone(),
-        };
-        match self.checks.iter_mut().find(|status| status.name == **check) {
-            Some(place) => *place = status,
-            None => self.checks.push(status),
-        }
-        let from = self.judge(*at);
-        TimelineEntry {
-            number,
-            at: *at,
+    /// Takes in that a check changed, and returns what to note in the instance's timeline, without
+    /// its number. `None` if the instance no longer has the check.
+    pub fn record(&mut self, transition: &Transition) -> Option<TimelineEntry> {
+        let check = self
+            .checks
+            .iter_mut()
+            .find(|check| check.name == *transition.check)?;
+        check.state = transition.to;
+        check.since = transition.at;
+        check.output.clone_from(&transition.output);
+        let from = self.judge(transition.at);
+        Some(TimelineEntry {
+            number: 0,
+            at: transition.at,
             from,
             to: self.health,
-            check: Some(check.to_string()),
-            state: Some(*state),
-            output: output.clone(),
-        }
+            check: Some(transition.check.to_string()),
+            state: Some(transition.to),
+            output: transition.output.clone(),
+        })
     }
 
     /// Takes in that an operator holds the instance out of traffic, or no longer does, and
-    /// returns what to note in its timeline as its entry `number`; `None` if nothing is new.
+    /// returns what to note in its timeline, without its number; `None` if nothing is new.
     pub fn hold(
         &mut self,
         maintenance: Option<Maintenance>,
         at: Timestamp,
-        number: u64,
     ) -> Option<TimelineEntry> {
         if self.maintenance == maintenance {
             return None;
@@ -117,7 +106,7 @@ impl InstanceStatus {
         self.maintenance = maintenance;
         let from = self.judge(at);
         Some(TimelineEntry {
-            number,
+            number: 0,
             at,
             from,
             to: self.health,
@@ -127,23 +116,21 @@ impl InstanceStatus {
         })
     }
 
-    /// The status after the instance's checks became `checks`, in their order: those that it has
-    /// by name stay as they stand, the others begin.
-    pub fn with_checks(&self, checks: &[Check], at: Timestamp) -> Self {
-        let kept = |check: &Check| {
-            self.checks
-                .iter()
-                .find(|status| status.name == check.name)
-                .cloned()
+    /// Makes the status fit the checks that the instance has now, in their order: those that it
+    /// has by name stay as they stand, new ones begin, the others are left out. A status that fits
+    /// is not touched.
+    pub fn fit(&mut self, checks: &[Check], at: Timestamp) {
+        let names = self.checks.iter().map(|check| check.name.as_str());
+        if names.eq(checks.iter().map(|check| check.name.as_str())) {
+            return;
+        }
+        let mut known = std::mem::take(&mut self.checks);
+        let status = |check: &Check| match known.iter().position(|known| known.name == check.name) {
+            Some(place) => known.swap_remove(place),
+            None => CheckStatus::first(check, at),
         };
-        let status = |check: &Check| kept(check).unwrap_or_else(|| CheckStatus::first(check, at));
-        let checks = checks.iter().map(status).collect();
-        let mut status = Self {
-            checks,
-            ..self.clone()
-        };
-        status.judge(at);
-        status
+        self.checks = checks.iter().map(status).collect();
+        self.judge(at);
     }
 
     /// Brings the verdict up to date, and returns what it was before.

@@ -298,7 +298,7 @@ fn an_instances_status_follows_its_checks_and_its_operators() {
     let tcp = machines[0]
         .record(CheckOutcome::Passing, "connected", clock.at(2))
         .unwrap();
-    let entry = status.record(&tcp, 0);
+    let entry = status.record(&tcp).unwrap();
     assert_eq!(
         (entry.from, entry.to, entry.check.as_deref()),
         (Health::Starting, Health::Starting, Some("tcp"))
@@ -307,10 +307,10 @@ fn an_instances_status_follows_its_checks_and_its_operators() {
     let ttl = machines[1]
         .record(CheckOutcome::Passing, "", clock.at(3))
         .unwrap();
-    let entry = status.record(&ttl, 1);
+    let entry = status.record(&ttl).unwrap();
     assert_eq!(
-        (entry.number, entry.to, entry.state),
-        (1, Health::Healthy, Some(CheckState::Passing))
+        (entry.to, entry.state),
+        (Health::Healthy, Some(CheckState::Passing))
     );
     assert_eq!(
         (status.health, status.since),
@@ -322,22 +322,20 @@ fn an_instances_status_follows_its_checks_and_its_operators() {
         reason: "disk".into(),
         by: "ops".into(),
     };
-    let entry = status.hold(Some(held.clone()), Timestamp(4), 2).unwrap();
+    let entry = status.hold(Some(held.clone()), Timestamp(4)).unwrap();
     assert_eq!(
         (entry.to, &*entry.output, entry.check),
         (Health::Draining, "disk", None)
     );
-    assert_eq!(status.hold(Some(held), Timestamp(5), 3), None);
-    assert_eq!(
-        status.hold(None, Timestamp(6), 3).unwrap().to,
-        Health::Healthy
-    );
+    assert_eq!(status.hold(Some(held), Timestamp(5)), None);
+    assert_eq!(status.hold(None, Timestamp(6)).unwrap().to, Health::Healthy);
 
     let checks = [
         check(json!({"type": "ttl", "ttl": "9s"})),
         check(json!({"type": "http"})),
     ];
-    let changed = status.with_checks(&checks, Timestamp(7));
+    let mut changed = status.clone();
+    changed.fit(&checks, Timestamp(7));
     let names: Vec<_> = changed
         .checks
         .iter()
@@ -351,6 +349,10 @@ fn an_instances_status_follows_its_checks_and_its_operators() {
         (changed.health, changed.since),
         (Health::Starting, Timestamp(7))
     );
+    let fits = changed.clone();
+    changed.fit(&checks, Timestamp(8));
+    assert_eq!(changed, fits);
+    assert_eq!(changed.record(&tcp), None, "the check is gone");
     let json = serde_json::to_string(&changed).unwrap();
     assert_eq!(
         serde_json::from_str::<InstanceStatus>(&json).unwrap(),
