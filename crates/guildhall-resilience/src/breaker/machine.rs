@@ -20,7 +20,7 @@ use super::time_window::TimeWindow;
 use super::window::{Call, Counts, Rules, Streak};
 use super::word::Word;
 use crate::Outcome;
-use crate::origin::nanos;
+use crate::origin::{Origin, nanos};
 use crate::sync::atomic::{
     AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
@@ -33,9 +33,10 @@ const NEVER: u64 = u64::MAX;
 
 /// A circuit breaker; see [the module](super). Shared by reference: put it in an [`Arc`], or in a `static`'s lazy cell.
 pub struct Breaker {
-    origin: Instant,
+    start: Instant,
+    origin: Origin,
     word: AtomicU64,
-    /// When time changes the state, in nanoseconds since `origin`. As new as `word`, or newer.
+    /// When time changes the state, in nanoseconds since `start`. As new as `word`, or newer.
     until: AtomicU64,
     rules: Rules,
     time: TimeWindow,
@@ -70,7 +71,8 @@ impl Breaker {
             ),
         };
         Self {
-            origin: now,
+            start: now,
+            origin: Origin::new(now),
             word: AtomicU64::new(Word::new(State::Closed, 0).0),
             until: AtomicU64::new(NEVER),
             rules: Rules::new(&config),
@@ -235,12 +237,12 @@ impl Breaker {
 
     #[inline]
     fn since_origin(&self, now: Instant) -> u64 {
-        nanos(now.saturating_duration_since(self.origin))
+        self.origin.nanos(now)
     }
 
     fn instant(&self, at: u64) -> Option<Instant> {
         (at != NEVER)
-            .then(|| self.origin.checked_add(Duration::from_nanos(at)))
+            .then(|| self.start.checked_add(Duration::from_nanos(at)))
             .flatten()
     }
 
