@@ -30,5 +30,7 @@ mod watch;
 
 pub(crate) use answer::Answer;
 pub(crate) use api::{Api, ApiOptions};
+#[cfg(test)]
+pub(crate) use body::AnswerBody;
 pub(crate) use platform::status_of;
 pub(crate) use service::Later;

@@ -71,7 +71,9 @@ async fn run<H: Handle, T: AsyncRead + AsyncWrite + Unpin>(
     };
     let connection = http1::Builder::new()
         .max_buf_size(BUFFER)
-        .pipeline_flush(true)
+        // Heads and small bodies are copied into one buffer and leave in one write. `pipeline_flush` would do that, too,
+        // but lifts hyper's bound on what waits for a reader that has stopped reading.
+        .writev(false)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
@@ -134,5 +136,64 @@ impl Future for Answering {
             answer.body_mut().hold(busy);
         }
         Poll::Ready(Ok(answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::Bytes;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::{http::AnswerBody, serve::idle::Idle};
+    use futures_util::StreamExt;
+
+    /// Answers with more events than anybody should keep, and counts those that were taken.
+    #[derive(Default)]
+    struct Plenty(Arc<AtomicUsize>);
+
+    const PIECE: Bytes = Bytes::from_static(&[b'x'; BUFFER]);
+
+    impl Handle for Plenty {
+        fn handle(self: &Arc<Self>, _: Request<Incoming>) -> Handling {
+            let taken = self.0.clone();
+            let pieces = futures_util::stream::repeat_with(move || {
+                taken.fetch_add(1, Ordering::Relaxed);
+                Ok(PIECE)
+            });
+            let pieces = pieces.take(4096);
+            Handling::Done(http::Response::new(AnswerBody::stream(Box::pin(pieces))))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_for_a_reader_that_stopped_reading_is_bounded() {
+        let (mut reader, stream) = tokio::io::duplex(1024);
+        let handler = Arc::new(Plenty::default());
+        let taken = handler.0.clone();
+        let (stop, stopping) = watch::channel(false);
+        let idle = Idle::start(std::time::Duration::from_secs(60));
+        let served = tokio::spawn(run(stream, handler, idle.enter(), stopping));
+        reader
+            .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            .await
+            .unwrap();
+        reader.read_exact(&mut [0; 12]).await.unwrap();
+        // With the clock paused this returns once nothing else has anything to do.
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let waiting = taken.load(Ordering::Relaxed);
+        assert!(
+            waiting <= 4,
+            "{waiting} pieces wait for a reader that does not read"
+        );
+        reader.read_exact(&mut vec![0; 20 * BUFFER]).await.unwrap();
+        assert!(
+            taken.load(Ordering::Relaxed) >= 20,
+            "it reads on, and gets on"
+        );
+        served.abort();
+        drop(stop);
     }
 }
