@@ -9,8 +9,9 @@ use guildhall_store::Store;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::Audit;
+use crate::audit::{Action, Audit, Outcome};
 use crate::checks::{self, Board, CheckStatistics};
+use crate::clock;
 use crate::documents::{Documents, Pages};
 use crate::duty::{self, Duty};
 use crate::locks::Locks;
@@ -228,6 +229,15 @@ impl Control {
         let system = Caller::system("control");
         let Shared { hub, view, .. } = &*self.shared;
         Subscription::open(hub, view.cell(), &system, scope, None, OWN_QUEUE)
+    }
+
+    /// Records that `caller` asked to replace everything by a snapshot. Whoever exchanges the store says so here: no
+    /// control plane outlives the exchange.
+    pub fn record_restore(&self, caller: &Caller, outcome: Outcome) {
+        let at = clock::wall();
+        self.shared
+            .audit
+            .everything(caller, Action::Restore, outcome, at);
     }
 
     /// How it is.

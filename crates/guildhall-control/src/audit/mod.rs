@@ -58,7 +58,28 @@ impl Audit {
             revision = outcome.revision(),
         );
         if let Some(sink) = &self.sink {
-            sink.record(AuditRecord::new(caller, action, key, outcome, at));
+            sink.record(AuditRecord::new(caller, action, Some(key), outcome, at));
+        }
+    }
+
+    /// Records that `caller` tried `action` on everything there is, at `at`.
+    pub(crate) fn everything(
+        &self,
+        caller: &Caller,
+        action: Action,
+        outcome: Outcome,
+        at: Timestamp,
+    ) {
+        tracing::info!(
+            target: "audit",
+            principal = &*caller.principal,
+            request_id = &*caller.request_id,
+            action = action.word(),
+            outcome = outcome.word(),
+            revision = outcome.revision(),
+        );
+        if let Some(sink) = &self.sink {
+            sink.record(AuditRecord::new(caller, action, None, outcome, at));
         }
     }
 

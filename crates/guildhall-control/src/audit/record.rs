@@ -20,6 +20,8 @@ pub enum Action {
     Acquire,
     /// A lock was given back.
     Release,
+    /// Everything was replaced by a snapshot.
+    Restore,
 }
 
 impl Action {
@@ -31,6 +33,7 @@ impl Action {
             Self::Maintenance => "maintenance",
             Self::Acquire => "acquire",
             Self::Release => "release",
+            Self::Restore => "restore",
         }
     }
 }
@@ -103,12 +106,15 @@ pub struct AuditRecord {
     pub request_id: Arc<str>,
     /// What was asked for.
     pub action: Action,
-    /// The document's kind.
-    pub kind: Kind,
+    /// The document's kind; like its namespace and name absent where the action concerns everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
     /// The document's namespace.
-    pub namespace: Namespace,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Namespace>,
     /// The document's name in its key's form.
-    pub name: Arc<str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Arc<str>>,
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -118,7 +124,7 @@ impl AuditRecord {
     pub(super) fn new(
         caller: &Caller,
         action: Action,
-        key: &DocumentKey,
+        key: Option<&DocumentKey>,
         outcome: Outcome,
         at: Timestamp,
     ) -> Self {
@@ -128,9 +134,9 @@ impl AuditRecord {
             via: caller.via,
             request_id: caller.request_id.clone(),
             action,
-            kind: key.kind,
-            namespace: key.namespace.clone(),
-            name: key.name.clone(),
+            kind: key.map(|key| key.kind),
+            namespace: key.map(|key| key.namespace.clone()),
+            name: key.map(|key| key.name.clone()),
             outcome,
         }
     }

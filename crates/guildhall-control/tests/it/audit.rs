@@ -65,7 +65,7 @@ async fn every_write_leaves_one_record_and_reads_leave_none() {
                 "{} {} {} {}",
                 record.principal,
                 record.action.word(),
-                record.name,
+                record.name.as_deref().unwrap_or("everything"),
                 record.outcome.word()
             )
         })

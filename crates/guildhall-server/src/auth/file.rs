@@ -29,6 +29,7 @@ use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use serde::Deserialize;
 
 use super::Principal;
+use crate::settings::not_toml;
 
 /// The hash of a token.
 type Hash = [u8; SHA256_OUTPUT_LEN];
@@ -149,13 +150,7 @@ fn parse(text: &str) -> Result<Tokens, String> {
         serde_json::from_str(text)
             .map_err(|error| format!("line {}: not JSON of the right shape", error.line()))?
     } else {
-        toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(0, |span| {
-                text[..span.start.min(text.len())].lines().count().max(1)
-            });
-            // The message names fields; its excerpt of the file would show secrets.
-            format!("line {line}: {}", error.message())
-        })?
+        toml::from_str(text).map_err(|error| not_toml(text, &error))?
     };
     if form.tokens.is_empty() {
         return Err(

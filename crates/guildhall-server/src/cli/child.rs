@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::{
     process::{Child as Process, Command},
     signal::unix::{SignalKind, signal},
@@ -31,6 +31,8 @@ const FORWARDED: [(Signal, SignalKind); 6] = [
 pub(super) struct Child {
     process: Process,
     pid: Option<Pid>,
+    /// Whether it leads a process group of its own.
+    leads: bool,
 }
 
 impl Child {
@@ -50,7 +52,8 @@ impl Child {
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         // A Ctrl-C reaches everyone in the terminal's group at once, but the program is to be told only after others
         // stopped sending it work. Without a terminal it gets a group of its own.
-        if !io::IsTerminal::is_terminal(&io::stdin()) {
+        let leads = !io::IsTerminal::is_terminal(&io::stdin());
+        if leads {
             command.process_group(0);
         }
         let process = command.spawn().map_err(|error| {
@@ -63,7 +66,11 @@ impl Child {
         let pid = process
             .id()
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        Ok(Self { process, pid })
+        Ok(Self {
+            process,
+            pid,
+            leads,
+        })
     }
 
     /// Sends it a signal; one that has ended gets none.
@@ -71,6 +78,15 @@ impl Child {
         if let Some(pid) = self.pid {
             // It may have ended a moment ago, which is what was wanted.
             let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Sends a signal to the processes that it started and did not wait for, once it has ended itself: a shell passes no
+    /// signals on. On a terminal they share this command's group, and the terminal tells them.
+    pub(super) fn signal_left_behind(&self, signal: Signal) {
+        if let (true, Some(group)) = (self.leads, self.pid) {
+            // Most programs leave nobody.
+            let _ = kill_process_group(group, signal);
         }
     }
 
@@ -85,13 +101,15 @@ impl Child {
     /// Asks it to end, and ends it if it has not within `patience`.
     pub(super) async fn end(&mut self, patience: Duration) -> Result<ExitStatus, Failure> {
         self.signal(Signal::TERM);
-        match tokio::time::timeout(patience, self.wait()).await {
+        let ended = match tokio::time::timeout(patience, self.wait()).await {
             Ok(status) => status,
             Err(_) => {
                 self.signal(Signal::KILL);
                 self.wait().await
             }
-        }
+        };
+        self.signal_left_behind(Signal::TERM);
+        ended
     }
 }
 

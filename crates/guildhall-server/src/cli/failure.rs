@@ -58,17 +58,23 @@ impl Failure {
     /// A call that failed while doing `what`.
     pub(crate) fn call(what: impl Into<String>, error: &ClientError) -> Self {
         match error {
-            ClientError::Refused { server, problem, .. } => Self::refused(what, server, problem),
+            ClientError::Refused {
+                server, problem, ..
+            } => Self::refused(what, server, problem),
             ClientError::Unreachable { servers, cause } => Self::new(Exit::Unreachable, what)
                 .why(format!("{servers} cannot be reached: {cause}"))
-                .next("start a server (guildhall server), or say where it is: --server URL or GUILDHALL_SERVER"),
+                .next(unreachable(cause)),
             ClientError::Broken { .. } | ClientError::WatchEnded { .. } => {
-                Self::new(Exit::Unreachable, what).why(error).next("try again")
+                Self::new(Exit::Unreachable, what)
+                    .why(error)
+                    .next("try again")
             }
-            ClientError::Timeout { .. } => {
-                Self::new(Exit::Timeout, what).why(error).next("see what is there now, then try again")
+            ClientError::Timeout { .. } => Self::new(Exit::Timeout, what)
+                .why(error)
+                .next("see what is there now, then try again"),
+            ClientError::Malformed { .. } | ClientError::Unsendable(_) => {
+                Self::new(Exit::Failure, what).why(error)
             }
-            ClientError::Malformed { .. } | ClientError::Unsendable(_) => Self::new(Exit::Failure, what).why(error),
         }
     }
 
@@ -128,6 +134,22 @@ impl Failure {
     }
 }
 
+/// What to do about a server that cannot be reached. There is no telling but by the words: the cause went through TLS
+/// and HTTP, and each says it in its own.
+fn unreachable(cause: &str) -> &'static str {
+    if cause.contains("CaUsedAsEndEntity") {
+        "the server shows a certificate that is an authority's; make one for it with basicConstraints=CA:FALSE"
+    } else if cause.contains("UnknownIssuer") {
+        "say which authority to trust: --ca FILE or GUILDHALL_CA"
+    } else if cause.contains("invalid peer certificate") {
+        "give the server a certificate that is valid now and for the name in --server"
+    } else if cause.contains("tls handshake eof") || cause.contains("InvalidContentType") {
+        "the server may not speak TLS: try http:// in --server"
+    } else {
+        "start a server (guildhall server), or say where it is: --server URL or GUILDHALL_SERVER"
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "error: {}", self.what)?;
@@ -153,5 +175,31 @@ impl From<SettingsError> for Failure {
         Self::new(Exit::Usage, "the settings cannot be used")
             .why(error)
             .next("guildhall settings reference explains every setting")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_move_follows_from_what_stands_in_the_way() {
+        for (cause, next) in [
+            ("tcp connect error: Connection refused", "guildhall server"),
+            ("invalid peer certificate: UnknownIssuer", "--ca"),
+            (
+                "invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))",
+                "CA:FALSE",
+            ),
+            ("invalid peer certificate: Expired", "valid now"),
+            ("tls handshake eof", "http://"),
+        ] {
+            let error = ClientError::Unreachable {
+                servers: "https://a:1".to_owned(),
+                cause: cause.to_owned(),
+            };
+            let said = Failure::call("it failed", &error).to_string();
+            assert!(said.contains(next), "{said}");
+        }
     }
 }

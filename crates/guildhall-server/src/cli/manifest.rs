@@ -30,7 +30,8 @@ pub(super) struct Manifest {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads all documents of `paths`, in order; `-` is stdin, a directory all YAML and JSON files below it, by name.
+/// Reads all documents of `paths`, in order; `-` is stdin, a directory all YAML and JSON files below it, by name, apart
+/// from hidden ones and directories behind a symbolic link, which may lead in a circle or read the same file twice.
 /// Documents that name no namespace get `namespace`.
 pub(super) fn read(paths: &[PathBuf], namespace: &Namespace) -> Result<Vec<Manifest>, Failure> {
     let mut manifests = Vec::new();
@@ -78,6 +79,12 @@ fn collect(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> Result<(), Fai
             })
             .map_err(|error| unreadable(path, &error))?;
         entries.sort();
+        entries.retain(|entry| {
+            let hidden = entry
+                .file_name()
+                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            !(hidden || entry.is_symlink() && entry.is_dir())
+        });
         return entries
             .iter()
             .try_for_each(|entry| collect(entry, false, files));
@@ -235,6 +242,24 @@ mod tests {
         assert_eq!(keys(yaml), ["service/a", "lock/l in x"]);
         let json = r#"{"items": [{"kind": "Instance", "metadata": {"name": "i"}, "spec": {"service": "a", "host": "h", "port": 1}}]}"#;
         assert_eq!(keys(json), ["instance/a/i"]);
+    }
+
+    #[test]
+    fn a_directory_that_leads_back_to_itself_is_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let deeper = folder.path().join("deeper");
+        std::fs::create_dir_all(folder.path().join("..data")).unwrap();
+        std::fs::create_dir_all(&deeper).unwrap();
+        let document =
+            |name: &str| format!("kind: Service\nmetadata: {{name: {name}}}\nspec: {{}}\n");
+        std::fs::write(folder.path().join("..data/a.yaml"), document("a")).unwrap();
+        std::fs::write(deeper.join("b.yml"), document("b")).unwrap();
+        std::os::unix::fs::symlink(folder.path(), deeper.join("circle")).unwrap();
+        // As Kubernetes mounts a ConfigMap.
+        std::os::unix::fs::symlink("..data/a.yaml", folder.path().join("a.yaml")).unwrap();
+        let read = read(&[folder.path().to_owned()], &Namespace::default()).unwrap();
+        let names: Vec<String> = read.iter().map(|manifest| word(&manifest.key)).collect();
+        assert_eq!(names, ["service/a", "service/b"]);
     }
 
     #[test]

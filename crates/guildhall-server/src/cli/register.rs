@@ -1,19 +1,27 @@
 //! `guildhall register`: runs any program, in any language, as a registered instance.
 
-use std::{ffi::OsString, time::Duration};
+use std::{
+    cell::Cell,
+    ffi::OsString,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
 
 use clap::Args;
 use guildhall_api::client::ClientError;
 use guildhall_core::{
-    document::{InstanceId, Metadata, Object, Period, VersionName},
+    document::{InstanceId, Metadata, Object, Period, ServiceName, VersionName},
     registry::{Check, Instance, Port, Probe, Protocol, Schedule},
 };
+use rustix::process::Signal;
 
 use super::{
     Exit, Failure,
     child::{self, Child, Signals, ends},
     context::Context,
-    instances::{pair, service},
+    instances::pair,
     output,
 };
 
@@ -25,9 +33,13 @@ Examples:
   guildhall register --service job --port 7000 --check ttl:10s --meta team=data -- ./job
 
 What happens: the program is started; once it accepts connections at its port (or --wait has passed) the instance is
-registered, again and again until the platform answers, and anew if it forgets; without --check this command says that the program lives (ttl 15s). A signal that ends first takes the
-instance out of the registry, waits --drain, then goes on to the program. When the program ends by itself, its instance
-is taken out, and this command ends with its exit code.";
+registered, again and again until the platform answers, and anew if it forgets; without --check this command says that
+the program lives (ttl 15s). A signal that ends first takes the instance out of the registry, waits --drain, then goes
+on to the program; processes that the program leaves behind get the signal when it has ended. When the program ends by
+itself, its instance is taken out, and this command ends with its exit code.
+
+After kill -9 of this command the program runs on: its checks still decide about it, a ttl runs out, and the instance
+is removed --deregister-after later. Starting it again with the same --id takes the instance over.";
 
 /// How often the platform is asked whether it still knows the instance, when no ttl says how often.
 const BEAT: Duration = Duration::from_secs(10);
@@ -44,7 +56,7 @@ pub(super) struct Register {
     #[arg(long, value_name = "NAME")]
     service: String,
     /// Where it listens
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
     /// What it speaks there: http, https, h2c, grpc or tcp
     #[arg(long, value_name = "PROTOCOL", default_value = "http", value_parser = protocol)]
@@ -144,6 +156,22 @@ fn check(text: &str) -> Result<Check, String> {
     })
 }
 
+/// A service's name as services of this platform have it: others are for those that come through foreign protocols.
+fn own(text: &str) -> Result<ServiceName, Failure> {
+    let failure = |why: &dyn std::fmt::Display| {
+        Failure::new(
+            Exit::Usage,
+            format!("--service {text:?} is no name for a service"),
+        )
+        .why(why)
+    };
+    let name = ServiceName::new(text).map_err(|error| failure(&error))?;
+    match name.is_native() {
+        true => Ok(name),
+        false => Err(failure(&"use lower-case letters, digits, '-' and '.'")),
+    }
+}
+
 impl Register {
     /// The instance to register.
     fn instance(&self, context: &Context) -> Result<Object<Instance>, Failure> {
@@ -181,7 +209,7 @@ impl Register {
             tags: self.tags.iter().map(|tag| tag.as_str().into()).collect(),
             metadata: self.metadata.iter().cloned().collect(),
             checks,
-            ..Instance::new(service(&self.service)?, self.host.clone(), self.port)
+            ..Instance::new(own(&self.service)?, self.host.clone(), self.port)
         };
         Ok(Object::new(
             Metadata::named(context.namespace.clone(), id),
@@ -196,18 +224,18 @@ impl Register {
         let registration = Registration {
             context: &context,
             instance: &instance,
+            known: Cell::new(Known::Never),
         };
-        let kept = registration.keep(self.wait.get());
-        tokio::pin!(kept);
+        let mut kept = pin!(registration.keep(self.wait.get()));
         loop {
             tokio::select! {
                 ended = child.wait() => {
-                    registration.end().await;
+                    registration.end(kept.as_mut()).await;
                     return child::outcome(ended?);
                 }
                 signal = signals.next() => {
                     if ends(signal) {
-                        registration.end().await;
+                        registration.end(kept.as_mut()).await;
                         // The program may end in the meantime; a second signal does not wait.
                         tokio::select! {
                             () = tokio::time::sleep(self.drain.get()) => {}
@@ -215,7 +243,7 @@ impl Register {
                             _ = signals.next() => {}
                         }
                         child.signal(signal);
-                        return follow(child, signals).await;
+                        return follow(child, signals, signal).await;
                     }
                     child.signal(signal);
                 }
@@ -228,12 +256,18 @@ impl Register {
     }
 }
 
-/// Waits for the program's end, handing on whatever signals still come.
-async fn follow(mut child: Child, mut signals: Signals) -> Result<(), Failure> {
+/// Waits for the program's end, handing on whatever signals still come; what it leaves behind gets the last of them.
+async fn follow(mut child: Child, mut signals: Signals, mut last: Signal) -> Result<(), Failure> {
     loop {
         tokio::select! {
-            ended = child.wait() => return child::outcome(ended?),
-            signal = signals.next() => child.signal(signal),
+            ended = child.wait() => {
+                child.signal_left_behind(last);
+                return child::outcome(ended?);
+            }
+            signal = signals.next() => {
+                last = signal;
+                child.signal(signal);
+            }
         }
     }
 }
@@ -242,6 +276,18 @@ async fn follow(mut child: Child, mut signals: Signals) -> Result<(), Failure> {
 struct Registration<'a> {
     context: &'a Context,
     instance: &'a Object<Instance>,
+    known: Cell<Known>,
+}
+
+/// What the platform knows of the instance, as far as this command can tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// It was never reached.
+    Never,
+    /// A registration is on its way.
+    Asking,
+    /// It may have the instance.
+    Perhaps,
 }
 
 impl Registration<'_> {
@@ -285,7 +331,7 @@ impl Registration<'_> {
             let result = if known {
                 self.beat().await
             } else {
-                self.context.client.register(self.instance).await.map(drop)
+                self.register().await
             };
             match result {
                 Ok(()) => {
@@ -296,7 +342,8 @@ impl Registration<'_> {
                         continue;
                     }
                 }
-                Err(error) if error.is_not_found() => {
+                // Forgotten: it is registered anew, at once.
+                Err(error) if error.is_not_found() && known => {
                     known = false;
                     continue;
                 }
@@ -318,6 +365,16 @@ impl Registration<'_> {
         }
     }
 
+    async fn register(&self) -> Result<(), ClientError> {
+        let before = self.known.replace(Known::Asking);
+        let registered = self.context.client.register(self.instance).await;
+        self.known.set(match &registered {
+            Err(ClientError::Unreachable { .. }) => before,
+            _ => Known::Perhaps,
+        });
+        registered.map(drop)
+    }
+
     async fn beat(&self) -> Result<(), ClientError> {
         let Some(id) = self.id() else { return Ok(()) };
         let Context {
@@ -330,7 +387,21 @@ impl Registration<'_> {
     }
 
     /// Takes the instance out of the registry, if the platform answers in time.
-    async fn end(&self) {
+    async fn end(&self, mut kept: Pin<&mut impl Future<Output = Failure>>) {
+        // A registration on its way could arrive after the deregistration, and would stay.
+        let answered = poll_fn(|context| match self.known.get() {
+            Known::Asking
+                if kept.as_mut().poll(context).is_pending()
+                    && self.known.get() == Known::Asking =>
+            {
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        });
+        let _ = tokio::time::timeout(FAREWELL, answered).await;
+        if self.known.get() == Known::Never {
+            return;
+        }
         let Some(id) = self.id() else { return };
         let Context {
             client, namespace, ..

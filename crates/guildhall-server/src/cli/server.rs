@@ -1,15 +1,19 @@
 //! `guildhall server`: runs a node until it is told to stop.
 
-use std::{path::PathBuf, process, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process,
+    time::Duration,
+};
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Failure};
 use crate::{
     logging,
     platform::{Platform, StartError},
-    settings::{Flag, Layers, Loaded},
+    settings::{Flag, Layers, Loaded, Settings},
 };
 
 const EXAMPLES: &str = "\
@@ -20,7 +24,8 @@ Examples:
   guildhall server --role gateway --control http://10.0.0.1:7420
 
 Flags override GUILDHALL__SECTION__KEY variables, which override the file. `guildhall settings reference` explains
-every setting.";
+every setting. SIGTERM and SIGINT stop it in order, a second one at once; SIGHUP reads the token file and the
+certificate again.";
 
 /// Run a node of the platform
 #[derive(Debug, Args)]
@@ -129,48 +134,95 @@ impl Server {
             .map_err(|error| {
                 Failure::new(Exit::Failure, "the runtime cannot be started").why(error)
             })?;
-        let served = runtime.block_on(async {
-            let platform = Platform::builder().settings(settings).start().await?;
-            let addresses = platform.addresses();
-            tracing::info!(
-                api = addresses.api.map(tracing::field::display),
-                gateway = addresses.gateway.map(tracing::field::display),
-                data_dir = %platform.settings().server.data_dir.display(),
-                version = env!("CARGO_PKG_VERSION"),
-                "ready"
-            );
-            let word = asked_to_stop().await;
-            tracing::info!(signal = word, "stopping");
-            // Who asks twice does not want to wait.
-            tokio::select! {
-                () = platform.stop() => tracing::info!("stopped"),
-                word = asked_to_stop() => tracing::warn!(signal = word, "stopped at once"),
-            }
-            Ok::<_, StartError>(())
-        });
+        let data_dir = settings.server.data_dir.clone();
+        let served = runtime.block_on(serve(settings));
         runtime.shutdown_timeout(Duration::from_secs(1));
-        served.map_err(failed)
+        served.map_err(|error| failed(error, &data_dir))
     }
 }
 
-fn failed(error: StartError) -> Failure {
-    match error {
-        StartError::Settings(error) => error.into(),
-        error => Failure::new(Exit::Failure, "the node did not start").why(error),
-    }
-}
-
-/// Waits for a signal that asks to stop, and names it.
-async fn asked_to_stop() -> &'static str {
-    let wait = |kind| async move {
-        match signal(kind) {
-            Ok(mut signals) => drop(signals.recv().await),
-            Err(_) => std::future::pending().await,
+/// Runs a node from its start to its end.
+async fn serve(settings: Settings) -> Result<(), StartError> {
+    // Taken before the start: a signal that comes while the store is being read is not missed.
+    let mut signals = Signals::take();
+    let mut hangup = signal(SignalKind::hangup()).ok();
+    let platform = tokio::select! {
+        started = Platform::builder().settings(settings).start() => started?,
+        word = signals.stop() => {
+            tracing::info!(signal = word, "stopped before it was ready");
+            return Ok(());
         }
     };
+    let addresses = platform.addresses();
+    tracing::info!(
+        api = addresses.api.map(tracing::field::display),
+        gateway = addresses.gateway.map(tracing::field::display),
+        data_dir = %platform.settings().server.data_dir.display(),
+        version = env!("CARGO_PKG_VERSION"),
+        "ready"
+    );
+    let word = loop {
+        tokio::select! {
+            word = signals.stop() => break word,
+            () = next(&mut hangup) => {
+                tracing::info!("SIGHUP: looking at the token file and the certificate");
+                platform.reload();
+            }
+        }
+    };
+    tracing::info!(signal = word, "stopping");
+    // Who asks twice does not want to wait.
     tokio::select! {
-        () = wait(SignalKind::terminate()) => "SIGTERM",
-        () = wait(SignalKind::interrupt()) => "SIGINT",
+        () = platform.stop() => tracing::info!("stopped"),
+        word = signals.stop() => tracing::warn!(signal = word, "stopped at once"),
+    }
+    Ok(())
+}
+
+fn failed(error: StartError, data_dir: &Path) -> Failure {
+    match error {
+        StartError::Settings(error) => error.into(),
+        error => {
+            let failure = Failure::new(Exit::Failure, "the node did not start");
+            let failure = match error.is_damage() {
+                true => failure.next(format!(
+                    "guildhall snapshot restore FILE --data-dir {} brings back a snapshot; what is there now is kept beside it",
+                    data_dir.display()
+                )),
+                false => failure,
+            };
+            failure.why(error)
+        }
+    }
+}
+
+/// The signals that ask to stop. One that cannot be taken keeps its usual meaning.
+struct Signals {
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+}
+
+impl Signals {
+    fn take() -> Self {
+        Self {
+            terminate: signal(SignalKind::terminate()).ok(),
+            interrupt: signal(SignalKind::interrupt()).ok(),
+        }
+    }
+
+    /// Waits for one, and names it.
+    async fn stop(&mut self) -> &'static str {
+        tokio::select! {
+            () = next(&mut self.terminate) => "SIGTERM",
+            () = next(&mut self.interrupt) => "SIGINT",
+        }
+    }
+}
+
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 

@@ -1,17 +1,25 @@
 //! `guildhall snapshot`: the whole store in a file, and back.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 
 use super::{Exit, Failure, context::Context, output};
+use crate::platform::Platform;
 
 const EXAMPLES: &str = "\
 Examples:
   guildhall snapshot save backup.guildhall
   guildhall snapshot restore backup.guildhall    replaces everything; watchers start over
 
-Both work while the platform runs, and need a token with the scope admin.";
+  guildhall snapshot restore backup.guildhall --data-dir /var/lib/guildhall
+                                                 the same for a node that does not run, or cannot start
+
+Without --data-dir both work while the platform runs, and need a token with the scope admin.";
 
 /// Save and restore everything the platform holds
 #[derive(Debug, Args)]
@@ -32,6 +40,9 @@ enum Action {
     Restore {
         /// The file
         file: PathBuf,
+        /// The data directory of a node that is not running; what it held is kept beside the restored store
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
     },
 }
 
@@ -39,7 +50,11 @@ impl Snapshot {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
         match self.action {
             Action::Save { file } => save(&context, file).await,
-            Action::Restore { file } => restore(&context, file).await,
+            Action::Restore {
+                file,
+                data_dir: Some(data_dir),
+            } => restore_stopped(&data_dir, &file),
+            Action::Restore { file, .. } => restore(&context, file).await,
         }
     }
 }
@@ -56,25 +71,42 @@ async fn save(context: &Context, file: PathBuf) -> Result<(), Failure> {
         .map_err(|error| Failure::call(what, &error))?;
     let mut beside = file.clone().into_os_string();
     beside.push(".part");
-    let mut out = std::fs::File::create(&beside).map_err(failed)?;
-    let mut bytes = 0;
-    loop {
-        match download.chunk().await {
-            Ok(Some(chunk)) => {
-                bytes += chunk.len();
-                out.write_all(&chunk).map_err(failed)?;
-            }
-            Ok(None) => break,
-            Err(error) => {
-                let _ = std::fs::remove_file(&beside);
-                return Err(Failure::call(what, &error));
-            }
-        }
-    }
-    out.sync_all()
-        .and_then(|()| std::fs::rename(&beside, &file))
+    // It holds everything, also what only its owner may read.
+    let mut out = std::fs::File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)
         .map_err(failed)?;
+    let written = async {
+        let mut bytes = 0;
+        while let Some(chunk) = download
+            .chunk()
+            .await
+            .map_err(|error| Failure::call(what, &error))?
+        {
+            bytes += chunk.len();
+            out.write_all(&chunk).map_err(failed)?;
+        }
+        out.sync_all()
+            .and_then(|()| std::fs::rename(&beside, &file))
+            .map_err(failed)?;
+        Ok(bytes)
+    };
+    let written: Result<usize, Failure> = written.await;
+    let bytes = written.inspect_err(|_| drop(std::fs::remove_file(&beside)))?;
     output::text(&format!("{} saved, {bytes} bytes\n", file.display()))
+}
+
+fn restore_stopped(data_dir: &Path, file: &Path) -> Result<(), Failure> {
+    let index = Platform::restore(data_dir, file)
+        .map_err(|error| Failure::new(Exit::Failure, "the snapshot was not restored").why(error))?;
+    output::text(&format!(
+        "{} restored into {}; the index is {index}\n",
+        file.display(),
+        data_dir.display()
+    ))
 }
 
 async fn restore(context: &Context, file: PathBuf) -> Result<(), Failure> {

@@ -23,6 +23,8 @@ use crate::{
 pub(crate) struct ApiOptions {
     /// The largest body.
     pub(crate) max_body: u64,
+    /// How long it may take to arrive.
+    pub(crate) body_timeout: Duration,
     /// The longest long poll.
     pub(crate) max_wait: Duration,
     /// How long a read waits for `minIndex`.

@@ -11,7 +11,7 @@ use http::{HeaderMap, header};
 use hyper::body::Incoming;
 
 use super::problem::{Refusal, refuse};
-use super::{Api, accept, params, query::Query, routes::Target};
+use super::{Api, ApiOptions, accept, params, query::Query, routes::Target};
 
 /// A request whose caller and resource are known.
 pub(crate) struct Call {
@@ -60,7 +60,14 @@ impl Call {
     /// Reads the body, within the limit.
     pub(crate) async fn read_body(&mut self, api: &Api) -> Result<Bytes, Refusal> {
         match self.body.take() {
-            Some(body) => accept::whole(body, api.options.max_body).await,
+            Some(body) => {
+                let ApiOptions {
+                    max_body,
+                    body_timeout,
+                    ..
+                } = api.options;
+                accept::whole(body, max_body, body_timeout).await
+            }
             None => Ok(Bytes::new()),
         }
     }

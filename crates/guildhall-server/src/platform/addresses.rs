@@ -20,8 +20,34 @@ pub(super) const FILE: &str = "addresses.json";
 impl Addresses {
     /// Writes them to `DIR/addresses.json`, whole or not at all.
     pub(super) fn write(&self, directory: &Path) -> io::Result<()> {
-        let beside = directory.join("addresses.json.new");
-        std::fs::write(&beside, format!("{:#}\n", serde_json::json!(self)))?;
-        std::fs::rename(beside, directory.join(FILE))
+        let (beside, file) = (directory.join("addresses.json.new"), directory.join(FILE));
+        std::fs::write(&beside, format!("{:#}\n", serde_json::json!(self)))
+            .and_then(|()| std::fs::rename(&beside, &file))
+            .inspect_err(|_| {
+                // Those of an earlier run would mislead; nothing can be done if they cannot even be removed.
+                let _ = std::fs::remove_file(&beside);
+                let _ = std::fs::remove_file(&file);
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_cannot_be_written_leave_no_old_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        let addresses = Addresses {
+            api: Some("127.0.0.1:1".parse().unwrap()),
+            gateway: None,
+        };
+        addresses.write(folder.path()).unwrap();
+        let written: Addresses = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        assert_eq!(written, addresses);
+        std::fs::create_dir(folder.path().join("addresses.json.new")).unwrap();
+        assert!(addresses.write(folder.path()).is_err());
+        assert!(!file.exists());
     }
 }

@@ -1,6 +1,6 @@
 //! From settings to a running platform: everything is started here, in this order, and on failure stopped again.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use guildhall_api::wire::RoleStatus;
 use guildhall_control::{
@@ -12,7 +12,10 @@ use guildhall_control::{
 use guildhall_store::embedded::{HistoryOptions, Options as StoreOptions};
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{Addresses, Plane, Platform, StartError, addresses, reload, running::Parts, traffic};
+use super::{
+    Addresses, Plane, Platform, StartError, addresses, claim::Claim, reload, running::Parts,
+    traffic,
+};
 use crate::{
     auth::{Guard, TokenFile, Tokens},
     http::{Api, ApiOptions},
@@ -93,15 +96,13 @@ impl PlatformBuilder {
             return Err(SettingsError::Wrong(findings).into());
         }
         let directory = settings.server.data_dir.clone();
-        std::fs::create_dir_all(&directory).map_err(|cause| StartError::Directory {
-            path: directory.clone(),
-            cause,
-        })?;
+        let claim = Claim::take(&directory)?;
 
         let (stop, stopping) = watch::channel(false);
+        let (reload, reloads) = watch::channel(());
         let mut tasks = JoinSet::new();
         let node = Arc::new(Node::default());
-        let guard = guard(&settings, &mut tasks, &stopping)?;
+        let guard = guard(&settings, &mut tasks, &reloads, &stopping)?;
         let tls = match (&settings.api.tls_certificate, &settings.api.tls_key) {
             (Some(chain), Some(key)) => {
                 let certificate = Certificate::load(chain, key)?;
@@ -109,6 +110,7 @@ impl PlatformBuilder {
                 tasks.spawn(reload::certificate(
                     certificate,
                     settings.api.tls_reload.get(),
+                    reloads.clone(),
                     stopping.clone(),
                 ));
                 Some(config)
@@ -173,13 +175,17 @@ impl PlatformBuilder {
         let connections = api.connections.clone();
         let serving = tokio::spawn(listener.serve(api.clone(), serve, connections, stopping));
         node.enter(Stage::Ready);
-        addresses
-            .write(&directory)
-            .map_err(|cause| StartError::Directory {
-                path: directory.join(addresses::FILE),
-                cause,
-            })?;
+        if let Err(cause) = addresses.write(&directory) {
+            let path = directory.join(addresses::FILE);
+            // A full disk must not keep a node down that could still be read, and route.
+            if cause.kind() != io::ErrorKind::StorageFull {
+                return Err(StartError::Directory { path, cause });
+            }
+            tracing::error!(error = %cause, path = %path.display(), "the addresses could not be written; free some space");
+        }
         Ok(Platform::new(Parts {
+            claim,
+            reload,
             settings,
             addresses,
             api,
@@ -196,6 +202,7 @@ impl PlatformBuilder {
 fn guard(
     settings: &Settings,
     tasks: &mut JoinSet<()>,
+    reloads: &watch::Receiver<()>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<Arc<Guard>, StartError> {
     let Some(path) = settings.auth.token_file.clone() else {
@@ -208,6 +215,7 @@ fn guard(
         file,
         guard.clone(),
         settings.auth.reload.get(),
+        reloads.clone(),
         stopping.clone(),
     ));
     Ok(guard)
@@ -216,6 +224,7 @@ fn guard(
 fn api_options(settings: &Settings) -> ApiOptions {
     ApiOptions {
         max_body: settings.api.max_body.0,
+        body_timeout: settings.api.header_timeout.get(),
         max_wait: settings.api.max_wait.get(),
         index_wait: settings.api.index_wait.get(),
         keepalive: settings.api.watch_keepalive.get(),

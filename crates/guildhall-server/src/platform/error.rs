@@ -21,6 +21,14 @@ pub enum StartError {
         /// What the system said.
         cause: io::Error,
     },
+    /// Another node runs on the data directory.
+    #[error(
+        "the data directory {path} is in use by another node; stop that one, or choose another directory with --data-dir"
+    )]
+    Taken {
+        /// The directory.
+        path: PathBuf,
+    },
     /// An address is taken, or not this machine's.
     #[error(
         "cannot listen on {address} ({setting}): {cause}; end what listens there, or choose another address, port 0 for any"
@@ -54,6 +62,13 @@ pub enum StartError {
     /// The gateway did not start.
     #[error("the gateway did not start: {}", chain(.0))]
     Gateway(#[from] guildhall_gateway::StartError),
+}
+
+impl StartError {
+    /// Whether the store is there and cannot be read, so that only a snapshot brings the node back.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Plane(PlaneError::Open(error)) if error.is_damage())
+    }
 }
 
 /// An error with its causes on one line.

@@ -3,11 +3,13 @@
 //! - [`builder`]: from settings to a running [`Platform`].
 //! - [`plane`]: the control role: store and control plane, exchangeable under the API when a snapshot is restored.
 //! - [`traffic`]: the gateway role, over a source in this process or far away.
+//! - [`claim`]: one node at a time on a data directory.
 //! - [`addresses`]: where everything listens, for people and scripts.
 //! - [`reload`]: files that may change while the platform runs.
 
 mod addresses;
 mod builder;
+mod claim;
 mod error;
 mod plane;
 mod reload;

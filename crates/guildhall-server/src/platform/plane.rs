@@ -6,7 +6,10 @@ use std::{
     io::{self, BufReader},
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use arc_swap::ArcSwapOption;
@@ -24,6 +27,9 @@ const STORE: &str = "store";
 const INCOMING: &str = "store.incoming";
 /// Where what a restore replaced is kept until the next one.
 const REPLACED: &str = "store.replaced";
+
+/// What uploaded snapshots begin with.
+const UPLOAD: &str = "restore.upload.";
 
 /// Why the control role did not start or restore.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +74,8 @@ pub(crate) struct Plane {
     exchanges: watch::Sender<u64>,
     /// One restore at a time.
     restoring: Mutex<()>,
+    /// Snapshots that were sent here so far.
+    uploads: AtomicU64,
 }
 
 impl Plane {
@@ -84,8 +92,10 @@ impl Plane {
             running: ArcSwapOption::empty(),
             exchanges: watch::Sender::new(0),
             restoring: Mutex::new(()),
+            uploads: AtomicU64::new(0),
         };
         plane.recover_exchange()?;
+        forget_uploads(&plane.directory)?;
         plane.open().await?;
         Ok(Arc::new(plane))
     }
@@ -134,38 +144,24 @@ impl Plane {
         running.store.snapshot().await
     }
 
-    /// Where an uploaded snapshot is kept until it has been restored.
+    /// Where an uploaded snapshot is kept until it has been restored: each in a file of its own, because two may arrive
+    /// at once.
     pub(crate) fn upload(&self) -> PathBuf {
-        self.path("restore.upload")
+        let number = self.uploads.fetch_add(1, Ordering::Relaxed);
+        self.path(&format!("{UPLOAD}{number}"))
     }
 
     /// Replaces everything by the snapshot in `file`. A snapshot that is not whole changes nothing.
     pub(crate) async fn restore(&self, file: PathBuf) -> Result<Restored, PlaneError> {
         let _alone = self.restoring.lock().await;
-        let (incoming, options) = (self.path(INCOMING), self.store_options.clone());
-        let restored = tokio::task::spawn_blocking(move || {
-            remove(&incoming)?;
-            let snapshot = File::open(&file).map_err(|cause| failed("open", &file, cause))?;
-            Ok::<_, PlaneError>(Embedded::restore(
-                incoming,
-                &options,
-                BufReader::new(snapshot),
-            )?)
-        })
-        .await??;
+        let (directory, options) = (self.directory.clone(), self.store_options.clone());
+        let restored =
+            tokio::task::spawn_blocking(move || unpack(&directory, &options, &file)).await??;
         self.close().await;
-        let exchanged = self.exchange();
+        let exchanged = exchange(&self.directory);
         // Whatever happened, a store stands in its place again: the new one, or the one from before.
         self.open().await?;
         exchanged.map(|()| restored)
-    }
-
-    fn exchange(&self) -> Result<(), PlaneError> {
-        let (store, incoming, replaced) =
-            (self.path(STORE), self.path(INCOMING), self.path(REPLACED));
-        remove(&replaced)?;
-        rename(&store, &replaced)?;
-        rename(&incoming, &store).inspect_err(|_| drop(rename(&replaced, &store)))
     }
 
     /// Lets the control plane finish and closes the store.
@@ -200,6 +196,53 @@ impl Plane {
             current: None,
         }
     }
+}
+
+/// Replaces the store of a node that is not running by the snapshot in `file`: the way back when a damaged store keeps
+/// the node from starting. A snapshot that is not whole changes nothing; what it replaced stays in `store.replaced`.
+pub(super) fn restore_stopped(directory: &Path, file: &Path) -> Result<Restored, PlaneError> {
+    let restored = unpack(directory, &StoreOptions::default(), file)?;
+    exchange(directory)?;
+    Ok(restored)
+}
+
+/// Makes a store of the snapshot in `file`, beside the one that is there.
+fn unpack(directory: &Path, options: &StoreOptions, file: &Path) -> Result<Restored, PlaneError> {
+    let incoming = directory.join(INCOMING);
+    remove(&incoming)?;
+    let snapshot = File::open(file).map_err(|cause| failed("open", file, cause))?;
+    Ok(Embedded::restore(
+        incoming,
+        options,
+        BufReader::new(snapshot),
+    )?)
+}
+
+/// Puts the incoming store in the place of the one that is there.
+fn exchange(directory: &Path) -> Result<(), PlaneError> {
+    let [store, incoming, replaced] = [STORE, INCOMING, REPLACED].map(|name| directory.join(name));
+    if !store.exists() {
+        return rename(&incoming, &store);
+    }
+    remove(&replaced)?;
+    rename(&store, &replaced)?;
+    rename(&incoming, &store).inspect_err(|_| drop(rename(&replaced, &store)))
+}
+
+/// Removes snapshots that were on their way when the node was killed.
+fn forget_uploads(directory: &Path) -> Result<(), PlaneError> {
+    let entries = std::fs::read_dir(directory).map_err(|cause| failed("list", directory, cause))?;
+    for entry in entries.filter_map(Result::ok) {
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UPLOAD.as_bytes())
+        {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(|cause| failed("remove", &path, cause))?;
+        }
+    }
+    Ok(())
 }
 
 fn failed(action: &'static str, path: &Path, cause: io::Error) -> PlaneError {

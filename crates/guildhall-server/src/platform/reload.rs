@@ -9,13 +9,19 @@ use crate::{
     tls::Certificate,
 };
 
-/// Calls `look` every `interval` until `stop` turns true.
-async fn every(interval: Duration, mut stop: watch::Receiver<bool>, mut look: impl FnMut()) {
+/// Calls `look` every `interval`, and whenever `now` says so, until `stop` turns true.
+async fn every(
+    interval: Duration,
+    mut now: watch::Receiver<()>,
+    mut stop: watch::Receiver<bool>,
+    mut look: impl FnMut(),
+) {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => look(),
+            Ok(()) = now.changed() => look(),
             _ = stop.wait_for(|stop| *stop) => return,
         }
     }
@@ -26,9 +32,10 @@ pub(super) async fn tokens(
     mut file: TokenFile,
     guard: Arc<Guard>,
     interval: Duration,
+    now: watch::Receiver<()>,
     stop: watch::Receiver<bool>,
 ) {
-    every(interval, stop, || match file.read_if_changed() {
+    every(interval, now, stop, || match file.read_if_changed() {
         None => {}
         Some(Ok(tokens)) => {
             tracing::info!(file = %file.path().display(), tokens = tokens.len(), "the token file has changed");
@@ -43,9 +50,10 @@ pub(super) async fn tokens(
 pub(super) async fn certificate(
     certificate: Arc<Certificate>,
     interval: Duration,
+    now: watch::Receiver<()>,
     stop: watch::Receiver<bool>,
 ) {
-    every(interval, stop, || match certificate.reload() {
+    every(interval, now, stop, || match certificate.reload() {
         None => {}
         Some(Ok(())) => tracing::info!("the API's certificate has changed"),
         Some(Err(error)) => tracing::error!(%error, "the API's certificate has changed and cannot be used; the one from before stays"),

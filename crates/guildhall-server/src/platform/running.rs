@@ -1,15 +1,15 @@
 //! A running platform, and its end.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use guildhall_api::wire::Status;
-use guildhall_core::registry::Statistics;
+use guildhall_core::{document::Index, registry::Statistics};
 use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
 
-use super::{Addresses, Plane, PlatformBuilder, traffic::Traffic};
+use super::{Addresses, Plane, PlatformBuilder, StartError, claim::Claim, plane, traffic::Traffic};
 use crate::{
     http::{Api, status_of},
     node::Stage,
@@ -40,6 +40,10 @@ pub(super) struct Parts {
     pub(super) stop: watch::Sender<bool>,
     pub(super) serving: JoinHandle<()>,
     pub(super) tasks: JoinSet<()>,
+    /// Says that files are to be looked at now.
+    pub(super) reload: watch::Sender<()>,
+    /// Let go last: until then the data directory is this node's.
+    pub(super) claim: Claim,
 }
 
 impl Platform {
@@ -67,6 +71,25 @@ impl Platform {
         status_of(&self.parts.api)
     }
 
+    /// Looks at the token file and the certificate now, instead of when they are due (`auth.reload`, `api.tls_reload`).
+    pub fn reload(&self) {
+        self.parts.reload.send_replace(());
+    }
+
+    /// Replaces everything in the data directory of a node that is not running by a snapshot, and says at which index
+    /// it goes on. A snapshot that is not whole changes nothing; the store from before is kept beside the new one.
+    ///
+    /// # Errors
+    /// The directory is in use, the snapshot cannot be read, or the system says no.
+    pub fn restore(
+        data_dir: impl AsRef<Path>,
+        snapshot: impl AsRef<Path>,
+    ) -> Result<Index, StartError> {
+        let directory = data_dir.as_ref();
+        let _claim = Claim::take(directory)?;
+        Ok(plane::restore_stopped(directory, snapshot.as_ref())?.index)
+    }
+
     /// Stops in order: not ready any more, traffic drained, calls under way finished, the store closed. Each step has a
     /// deadline (`server.shutdown_timeout`).
     pub async fn stop(self) {
@@ -79,6 +102,8 @@ impl Platform {
             stop,
             serving,
             mut tasks,
+            reload: _reload,
+            claim: _claim,
         } = self.parts;
         api.node.enter(Stage::Stopping);
         let deadline = settings.server.shutdown_timeout.get();

@@ -38,12 +38,12 @@ pub enum SettingsError {
         cause: std::io::Error,
     },
     /// The file is not TOML.
-    #[error("{path} is not TOML: {cause}")]
+    #[error("{path} is not TOML: {detail}")]
     NotToml {
         /// The file.
         path: PathBuf,
-        /// Where and why, with the line.
-        cause: Box<toml::de::Error>,
+        /// Where and why; never what stands there, which may be a secret.
+        detail: String,
     },
     /// One or more settings are wrong; all of them are named.
     #[error("{}", join(.0))]

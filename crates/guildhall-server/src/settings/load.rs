@@ -60,7 +60,7 @@ impl Layers {
         if let Some((path, text)) = &self.file {
             let table: toml::Table = text.parse().map_err(|cause| SettingsError::NotToml {
                 path: path.clone(),
-                cause: Box::new(cause),
+                detail: not_toml(text, &cause),
             })?;
             reading.file(path, table);
         }
@@ -97,6 +97,14 @@ impl Layers {
             Err(SettingsError::Wrong(findings))
         }
     }
+}
+
+/// Where `text` is not TOML, and why. The error's own words quote the line, which may hold a secret.
+pub(crate) fn not_toml(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map_or(0, |span| {
+        text[..span.start.min(text.len())].lines().count().max(1)
+    });
+    format!("line {line}: {}", error.message())
 }
 
 #[derive(Default)]

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 pub use error::{Finding, SettingsError, Source};
 use field::{Field, Section};
-pub(crate) use load::{Flag, Layers};
+pub(crate) use load::{Flag, Layers, not_toml};
 pub(crate) use reference::{reference, show};
 pub use sections::{Api, Audit, Auth, Checks, Gateway, Log, Server, Store, Watch};
 pub(crate) use validate::findings as validate;

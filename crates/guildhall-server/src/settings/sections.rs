@@ -48,7 +48,8 @@ section! {
         max_body: Size = Size(1 << 20), "\"256KiB\"";
         /// The most connections at a time; one more is answered 503 and closed.
         max_connections: usize = 20_000, "1000";
-        /// How long a client may take to send a request's headers, and how long an idle connection is kept.
+        /// How long a client may take to send a request's headers, how long for its body, and how long an idle connection
+        /// is kept.
         header_timeout: Period = Period::secs(75), "\"10s\"";
         /// The longest wait of a long poll; a client that asks for more gets this.
         max_wait: Period = Period::secs(300), "\"1m\"";

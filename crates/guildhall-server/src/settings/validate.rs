@@ -7,7 +7,7 @@ use super::{Finding, Loaded, Role, Settings, Source};
 /// Everything wrong with settings that parse.
 pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     let settings = &loaded.settings;
-    let rules: [(&str, Option<String>); 13] = [
+    let rules: [(&str, Option<String>); 14] = [
         ("server.roles", roles(settings)),
         ("server.control", control(settings)),
         ("api.listen", exposed(settings)),
@@ -20,6 +20,10 @@ pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
         (
             "api.watch_keepalive",
             keepalive(settings.api.watch_keepalive),
+        ),
+        (
+            "api.header_timeout",
+            at_least(settings.api.header_timeout, Period::secs(1)),
         ),
         ("store.segment_size", segment(settings)),
         ("gateway.max_head", head(settings)),
@@ -68,6 +72,10 @@ fn control(settings: &Settings) -> Option<String> {
         return Some(format!(
             "{bad:?} is not the URL of a control node, such as http://127.0.0.1:7420"
         ));
+    }
+    let authority = |url: &str| url.split('/').nth(2).is_some_and(|at| at.contains('@'));
+    if urls.iter().any(|url| authority(url)) {
+        return Some("a URL with a password is shown wherever the URL is; leave it out, and give server.control_token".to_owned());
     }
     match (settings.has(Role::Control), urls.is_empty()) {
         (false, true) => Some(

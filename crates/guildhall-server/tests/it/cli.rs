@@ -2,23 +2,28 @@
 
 use std::{path::Path, process::Stdio};
 
-use tokio::{io::AsyncBufReadExt, process::Command};
+use tokio::{io::AsyncBufReadExt, process::Command, time::timeout};
 
-use crate::support::{Node, node, until};
+use crate::support::{Node, PATIENCE, node, until};
 
 /// What a command did.
 #[derive(Debug)]
-struct Done {
-    code: i32,
-    out: String,
-    error: String,
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) error: String,
 }
 
-fn command(node: &Node, arguments: &[&str]) -> Command {
+pub(crate) fn command(node: &Node, arguments: &[&str]) -> Command {
+    command_at(&node.url(), arguments)
+}
+
+/// The command line, talking to the server at `url`.
+pub(crate) fn command_at(url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_guildhall"));
     command
         .args(arguments)
-        .env("GUILDHALL_SERVER", node.url())
+        .env("GUILDHALL_SERVER", url)
         .env_remove("GUILDHALL_TOKEN")
         .stdin(Stdio::null());
     command.kill_on_drop(true);
@@ -26,7 +31,13 @@ fn command(node: &Node, arguments: &[&str]) -> Command {
 }
 
 async fn run(node: &Node, arguments: &[&str]) -> Done {
-    let done = command(node, arguments).output().await.unwrap();
+    done(&mut command(node, arguments)).await
+}
+
+/// Runs a command to its end.
+pub(crate) async fn done(command: &mut Command) -> Done {
+    let done = timeout(PATIENCE, command.output());
+    let done = done.await.expect("the command does not end").unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Done {
         code: done.status.code().unwrap(),

@@ -69,7 +69,15 @@ async fn two_nodes_cannot_share_a_directory_or_a_port() {
         .start()
         .await;
     let error = second.err().unwrap().to_string();
-    assert!(error.contains("control store did not open"), "{error}");
+    assert!(error.contains("in use by another node"), "{error}");
+    let gateways = async || {
+        let builder = Platform::builder()
+            .roles([Role::Gateway])
+            .control(["http://127.0.0.1:1"]);
+        builder.data_dir(node.path()).start().await
+    };
+    let error = gateways().await.err().unwrap().to_string();
+    assert!(error.contains("in use by another node"), "{error}");
     let elsewhere = tempfile::tempdir().unwrap();
     let second = Platform::builder()
         .data_dir(elsewhere.path())

@@ -310,3 +310,22 @@ async fn no_web_page_reaches_a_node_without_authentication() {
     assert_eq!(refused.problem(), "403 forbidden");
     node.platform.stop().await;
 }
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_not_waited_for_for_ever() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let node = node_with(|builder| {
+        builder.configure(|settings| settings.api.header_timeout = "1s".parse().unwrap())
+    })
+    .await;
+    let mut slow = tokio::net::TcpStream::connect(node.api()).await.unwrap();
+    let head = "PUT /api/v1/services/a HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100\r\n\r\n{";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 400") && answer.contains("api.header_timeout"),
+        "{answer}"
+    );
+    node.platform.stop().await;
+}

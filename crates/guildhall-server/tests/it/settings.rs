@@ -98,7 +98,24 @@ async fn every_mistake_is_named_with_its_remedy() {
         ),
         ("", vec!["--set", "log"], "SECTION.KEY=VALUE"),
         ("[log]\nformat = \"xml\"", vec![], "there are: text, json"),
-        ("[log\n", vec![], "is not TOML"),
+        ("[log\n", vec![], "is not TOML: line 1"),
+        ("[api]\nheader_timeout = \"0s\"", vec![], "at least 1s"),
+        (
+            "[server]\nroles = [\"gateway\"]\ncontrol = [\"http://me:hunter2@a:1\"]",
+            vec![],
+            "server.control_token",
+        ),
+        ("[api\ncontrol_token = \"hunter2\"", vec![], "is not TOML"),
+        (
+            "[server]\ncontrol_token = \"hunter2",
+            vec![],
+            "is not TOML: line 2",
+        ),
+        (
+            "[server]\ncontrol_token = 5",
+            vec![],
+            "server.control_token",
+        ),
     ] {
         let arguments: Vec<&str> = ["validate"]
             .into_iter()
@@ -110,6 +127,7 @@ async fn every_mistake_is_named_with_its_remedy() {
             error.contains(words),
             "{file} {flags:?}: {error:?} lacks {words:?}"
         );
+        assert!(!error.contains("hunter2"), "a secret is shown: {error}");
     }
 }
 

@@ -5,7 +5,9 @@ use http::StatusCode;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 
-use crate::support::{Node, node, open};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::{Node, node, open, until};
 
 #[tokio::test]
 async fn a_restore_brings_back_what_was_and_tells_everyone() {
@@ -94,6 +96,75 @@ async fn what_is_no_snapshot_changes_nothing() {
         assert_eq!(node.get("services/a").await.status, StatusCode::OK);
     }
     node.platform.stop().await;
+}
+
+#[tokio::test]
+async fn a_restore_is_in_the_audit_file() {
+    let node = node().await;
+    node.put("services/a", r#"{"spec": {}}"#).await;
+    let snapshot = saved(&node).await;
+    assert_eq!(restore(&node, snapshot).await.0, StatusCode::OK);
+    assert_eq!(
+        restore(&node, Bytes::from_static(b"nonsense")).await.0,
+        StatusCode::BAD_REQUEST
+    );
+    let lines = until("the records", async || {
+        let text = std::fs::read_to_string(node.path().join("audit.jsonl")).ok()?;
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(|line: &serde_json::Value| line["action"] == "restore")
+            .collect();
+        (lines.len() == 2).then_some(lines)
+    })
+    .await;
+    assert_eq!(lines[0]["outcome"], "updated", "{lines:?}");
+    assert!(
+        lines[0]["principal"] == "anonymous" && lines[0]["requestId"].is_string(),
+        "{lines:?}"
+    );
+    assert_eq!(lines[1]["outcome"], "failed", "{lines:?}");
+    node.platform.stop().await;
+}
+
+#[tokio::test]
+async fn snapshots_that_arrive_at_once_do_not_mix() {
+    let node = node().await;
+    node.put("services/first", r#"{"spec": {}}"#).await;
+    let first = saved(&node).await;
+    node.put("services/second", r#"{"spec": {}}"#).await;
+    let second = saved(&node).await;
+
+    let mut slow = tokio::net::TcpStream::connect(node.api()).await.unwrap();
+    let head = format!(
+        "POST /api/v1/snapshot HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        first.len()
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    slow.write_all(&first[..100]).await.unwrap();
+    until("the upload", async || {
+        let entries = std::fs::read_dir(node.path()).unwrap();
+        let name = |entry: std::fs::DirEntry| entry.file_name().into_string().unwrap();
+        let mut names = entries.map(|entry| name(entry.unwrap()));
+        names
+            .any(|name| name.starts_with("restore.upload"))
+            .then_some(())
+    })
+    .await;
+    assert_eq!(restore(&node, second).await.0, StatusCode::OK);
+    assert_eq!(node.get("services/second").await.status, StatusCode::OK);
+    slow.write_all(&first[100..]).await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(node.get("services/second").await.problem(), "404 not-found");
+    assert_eq!(node.get("services/first").await.status, StatusCode::OK);
+    node.platform.stop().await;
+}
+
+async fn saved(node: &Node) -> Bytes {
+    let saved = open(node.api(), "GET", "snapshot", &[], "").await;
+    saved.into_body().collect().await.unwrap().to_bytes()
 }
 
 async fn restore(node: &Node, snapshot: Bytes) -> (StatusCode, serde_json::Value) {

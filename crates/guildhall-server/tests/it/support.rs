@@ -129,14 +129,23 @@ impl Node {
 
     /// An event stream.
     pub(crate) async fn stream(&self, path: &str, headers: &[(&str, &str)]) -> Events {
-        let response = open(self.api(), "GET", path, headers, "").await;
-        assert_eq!(response.status(), StatusCode::OK, "{path}");
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Events {
-            body: response.into_body(),
-            text: String::new(),
-        }
+        stream(self.api(), path, headers).await
     }
+}
+
+async fn stream(at: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Events {
+    let response = open(at, "GET", path, headers, "").await;
+    assert_eq!(response.status(), StatusCode::OK, "{path}");
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    Events {
+        body: response.into_body(),
+        text: String::new(),
+    }
+}
+
+/// An event stream of the node at `at`.
+pub(crate) async fn events(at: SocketAddr, path: &str) -> Events {
+    stream(at, path, &[]).await
 }
 
 /// Sends a request on a connection of its own.

@@ -116,6 +116,23 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether what was stored cannot be read any more, so that only a snapshot brings it back.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Unreadable { .. }
+            | Self::Incomplete { .. }
+            | Self::LogMissing { .. }
+            | Self::Dump(_) => true,
+            Self::Log(error) => matches!(
+                error,
+                guildhall_log::OpenError::Damaged(_) | guildhall_log::OpenError::Dropped { .. }
+            ),
+            _ => false,
+        }
+    }
+}
+
 /// A store that is ready to be driven.
 pub(crate) struct Opened {
     pub(crate) log: Log,
