@@ -4,7 +4,7 @@
 //! which hosts. The hosts served are the intersections of the listeners' hostname with the
 //! route's.
 //!
-//! In this round every HTTP listener is served on every traffic address of the gateway nodes: a
+//! So far every HTTP listener is served on every traffic address of the gateway nodes: a
 //! listener's `port` is a name that `parentRefs` may refer to, and its status says so.
 
 use std::{collections::HashMap, sync::Arc};

@@ -78,11 +78,6 @@ impl Reason {
     pub const fn index(self) -> usize {
         self as usize
     }
-
-    /// Whether the gateway refused the request, rather than a backend or filter answering it.
-    pub const fn is_refusal(self) -> bool {
-        self.status() != 0
-    }
 }
 
 /// What became of one request. Borrowed from whatever carried the request, so that it costs

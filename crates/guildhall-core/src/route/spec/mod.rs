@@ -4,6 +4,7 @@
 //! Guildhall does not do yet is told in conditions ([`crate::route::HttpRouteStatus`]).
 
 mod filter;
+mod filter_form;
 mod gateway;
 mod httproute;
 mod matches;

@@ -196,3 +196,16 @@ fn a_gateway_decodes_and_its_listeners_are_checked() {
         "{problems}"
     );
 }
+
+#[test]
+fn a_filters_type_is_one_of_those_there_are() {
+    for word in ["Missing", "Next"] {
+        let json = serde_json::json!({"spec": {"rules": [{"filters": [{"type": word}]}]}});
+        let body = Body::parse(&json.to_string()).unwrap();
+        let problems = body
+            .into_document(Kind::HttpRoute, None, Some("r"))
+            .unwrap_err();
+        let expect = format!("unknown value {word:?}; known are: RequestHeaderModifier, ");
+        assert!(problems.0[0].detail.starts_with(&expect), "{problems}");
+    }
+}
