@@ -32,6 +32,7 @@ mod rounds;
 mod server;
 mod site;
 mod store;
+mod tasks;
 mod usage;
 mod window;
 

@@ -1,11 +1,10 @@
 //! One turn in a process of its own: it appends to a log or to a bare file, and prints its figures for the harness.
 
-use std::cell::{Cell, RefCell};
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -18,6 +17,7 @@ use serde_json::{Value, json};
 use super::{PAGE, RECORD, device};
 use crate::load;
 use crate::options::{LogChild, LogWork};
+use crate::tasks;
 use crate::usage;
 use crate::window::WARM_UP;
 
@@ -153,52 +153,37 @@ fn appends(dir: &Path, window: Duration, writers: usize, recycled: bool) -> Resu
     }
     let appender = Appender::start(log, CommitterOptions::default())?;
     let stats = appender.view().stats();
-    load::on_own_thread(None, move || async move {
-        let dropped = Rc::new(Cell::new(0));
-        append(&appender, writers, &dropped, WARM_UP).await?;
+    let dropped = Arc::new(AtomicU64::new(0));
+    let appending = appender.clone();
+    let record = Bytes::from(vec![7; RECORD]);
+    let append = move || append(appending.clone(), record.clone(), Arc::clone(&dropped));
+    let figures = tasks::block_on(async {
+        tasks::repeat(writers, WARM_UP, append.clone()).await?;
         let before = stats.snapshot();
         let meter = Meter::start(dir)?;
-        let latency = append(&appender, writers, &dropped, window).await?;
+        let latency = tasks::repeat(writers, window, append).await?;
         let after = stats.snapshot();
         let (bytes, syncs) = (after.bytes - before.bytes, after.commits - before.commits);
-        let figures = meter.figures(dir, &latency, bytes, syncs)?;
-        appender.stop();
-        Ok(figures)
-    })
+        meter.figures(dir, &latency, bytes, syncs)
+    })?;
+    appender.stop();
+    Ok(figures)
 }
 
-async fn append(
-    appender: &Appender,
-    writers: usize,
-    dropped: &Rc<Cell<u64>>,
-    window: Duration,
-) -> Result<Histogram<u64>> {
-    let began = Instant::now();
-    let latency = Rc::new(RefCell::new(load::histogram()?));
-    let tasks: Vec<_> = (0..writers)
-        .map(|_| {
-            let (appender, latency) = (appender.clone(), Rc::clone(&latency));
-            let dropped = Rc::clone(dropped);
-            tokio::task::spawn_local(async move {
-                let record = Bytes::from(vec![7; RECORD]);
-                while began.elapsed() < window {
-                    let sent = Instant::now();
-                    let sequence = appender.append(record.clone()).await?.get();
-                    load::record(&mut latency.borrow_mut(), sent.elapsed());
-                    if sequence >= dropped.get() + 2 * DROP_EVERY {
-                        dropped.set(sequence - DROP_EVERY);
-                        appender.drop_before(Sequence::new(dropped.get())).await?;
-                    }
-                }
-                anyhow::Ok(())
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.context("a writer's task failed")??;
+/// Appends a record, and now and then drops what an owner would have in a checkpoint by now.
+async fn append(appender: Appender, record: Bytes, dropped: Arc<AtomicU64>) -> Result<()> {
+    let sequence = appender.append(record).await?.get();
+    let before = dropped.load(Relaxed);
+    if sequence >= before + 2 * DROP_EVERY {
+        let keep = sequence - DROP_EVERY;
+        if dropped
+            .compare_exchange(before, keep, Relaxed, Relaxed)
+            .is_ok()
+        {
+            appender.drop_before(Sequence::new(keep)).await?;
+        }
     }
-    let latency = Rc::into_inner(latency).context("a writer is still there")?;
-    Ok(latency.into_inner())
+    Ok(())
 }
 
 fn open_log(dir: &Path, options: Options, mut replay: impl FnMut(&[u8])) -> Result<Log> {

@@ -1,24 +1,22 @@
 //! guildhall-store's side: a process of its own that opens an embedded store, puts from as many tasks as there are
 //! clients, and prints its figures for the harness. Its clients' cost is in them.
 
-use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use guildhall_store::embedded::{Embedded, Options};
 use guildhall_store::{Op, Store, Transaction};
-use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use super::VALUE;
 use super::etcd_puts::key;
-use crate::load;
 use crate::options::EmbeddedStore;
+use crate::tasks;
 use crate::usage;
 use crate::window::{Sample, WARM_UP};
 
@@ -66,15 +64,23 @@ pub(super) fn turn(
 /// The child process: puts, and prints the figures as JSON.
 pub(crate) fn child(options: &EmbeddedStore) -> Result<()> {
     let store = open(&options.dir)?;
+    let next = Arc::new(AtomicU64::new(0));
+    let put = move || {
+        let (store, number) = (Arc::clone(&store), next.fetch_add(1, Relaxed));
+        async move {
+            let put = Op::put(key(number), vec![b'v'; VALUE]);
+            store.commit(Transaction::new().then(put)).await?;
+            Ok(())
+        }
+    };
     let window = Duration::from_secs_f64(options.seconds);
     let clients = options.clients;
-    load::on_own_thread(None, move || async move {
-        let next = Rc::new(Cell::new(0));
-        puts(&store, &next, clients, WARM_UP).await?;
+    tasks::block_on(async move {
+        tasks::repeat(clients, WARM_UP, put.clone()).await?;
         let me = std::process::id();
         let before = usage::of(me)?;
         let started = Instant::now();
-        let latency = puts(&store, &next, clients, window).await?;
+        let latency = tasks::repeat(clients, window, put).await?;
         let elapsed = started.elapsed().as_secs_f64();
         let used = usage::of(me)?.since(before);
         let done = latency.len() as f64;
@@ -95,35 +101,4 @@ pub(crate) fn child(options: &EmbeddedStore) -> Result<()> {
 fn open(dir: &Path) -> Result<Arc<dyn Store>> {
     let store = Embedded::open(dir, Options::default())?;
     Ok(Arc::new(store))
-}
-
-/// Puts from every client until the window is over; the latencies of all of them.
-async fn puts(
-    store: &Arc<dyn Store>,
-    next: &Rc<Cell<u64>>,
-    clients: usize,
-    window: Duration,
-) -> Result<Histogram<u64>> {
-    let started = Instant::now();
-    let latency = Rc::new(RefCell::new(load::histogram()?));
-    let tasks: Vec<_> = (0..clients)
-        .map(|_| {
-            let (store, next, latency) = (Arc::clone(store), Rc::clone(next), Rc::clone(&latency));
-            tokio::task::spawn_local(async move {
-                while started.elapsed() < window {
-                    let number = next.replace(next.get() + 1);
-                    let put = Op::put(key(number), vec![b'v'; VALUE]);
-                    let sent = Instant::now();
-                    store.commit(Transaction::new().then(put)).await?;
-                    load::record(&mut latency.borrow_mut(), sent.elapsed());
-                }
-                anyhow::Ok(())
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.context("a client's task failed")??;
-    }
-    let latency = Rc::into_inner(latency).context("a client is still there")?;
-    Ok(latency.into_inner())
 }

@@ -1,12 +1,12 @@
 //! Segments: what goes in comes out, files are recycled, and nothing of an earlier life shows.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use guildhall_log::{
     Log, OpenError, Options, Sequence, Start, Zeroing,
     files::{Disk, Files as _},
 };
-use guildhall_testkit::files::FaultyFiles;
+use guildhall_testkit::files::{FaultyFiles, WriteFault};
 
 use crate::support::{
     append, append_group, assert_replayed, open, payload, segments, shared, small, try_open,
@@ -209,4 +209,48 @@ fn a_real_disk_is_zeroed_in_the_background_and_recycled() {
         assert!(stats.snapshot().recycled > 1);
         log.close().unwrap();
     }
+}
+
+#[test]
+fn a_first_segment_is_written_in_strides_and_ends_where_its_records_do() {
+    let files = FaultyFiles::new();
+    let options = Options {
+        segment_size: 1 << 20,
+        spares: 1,
+        zeroing: Zeroing::Inline,
+        ..Options::default()
+    };
+    let open = |files: &FaultyFiles| {
+        Log::open(shared(files), options.clone(), Start::Oldest, |_| Ok(())).unwrap()
+    };
+    let (mut log, _) = open(&files);
+    let length = |files: &FaultyFiles| {
+        let name = &segments(files)[0];
+        files.contents(name).unwrap().len()
+    };
+    let mut lengths = BTreeSet::new();
+    for _ in 0..400 {
+        log.stage(&[&[7; 1000]]).unwrap();
+        log.commit().unwrap();
+        lengths.insert(length(&files));
+    }
+    assert!(
+        lengths.len() < 6,
+        "400 commits grew the file to {lengths:?}"
+    );
+    // A refused write leaves nothing of itself, nor of the zeroes; the next one grows the file again.
+    files.fail_write(0, WriteFault::Short(500));
+    log.stage(&[&[8; 1000]]).unwrap();
+    log.commit().unwrap_err();
+    let cut = length(&files);
+    log.stage(&[&[9; 1000]]).unwrap();
+    log.commit().unwrap();
+    assert!(
+        length(&files) > cut + 100_000,
+        "{cut}, then {}",
+        length(&files)
+    );
+    drop(log);
+    let (_, opened) = open(&files.kill());
+    assert_eq!((opened.last.get(), opened.cut), (401, 0));
 }
