@@ -56,13 +56,16 @@ impl FailureClass {
     /// The class of an answer; `None` if it is no failure.
     pub const fn of_status(status: u16) -> Option<Self> {
         match status {
+            100..=399 => None,
             429 => Some(Self::Throttled),
+            // nginx's "client closed request".
+            499 => Some(Self::Cancelled),
             400..=499 => Some(Self::ClientError),
             502 => Some(Self::BadGateway),
             503 => Some(Self::Unavailable),
             504 => Some(Self::GatewayTimeout),
-            500..=599 => Some(Self::ServerError),
-            _ => None,
+            // No service should answer below 100 or above 599.
+            _ => Some(Self::ServerError),
         }
     }
 
@@ -82,7 +85,10 @@ impl FailureClass {
     /// Whether the server may have done what was asked. If it certainly has not, sending again is safe whatever the
     /// method.
     pub const fn may_be_processed(self) -> bool {
-        !matches!(self, Self::Connect | Self::Refused | Self::Throttled)
+        !matches!(
+            self,
+            Self::Connect | Self::Refused | Self::Throttled | Self::Rejected
+        )
     }
 
     /// Whether no policy can retry it: nobody waits for the answer any more, or it would be the same.

@@ -6,4 +6,20 @@
 //! which must take one in (`S::Error: From<Rejection>`): `tower::BoxError` does as it is, and an enum of your own with
 //! one line. So stacking layers nests no error types, and refusing allocates nothing.
 
+pub mod adaptive;
+mod admitted;
+pub mod bulkhead;
 pub(crate) mod clock;
+pub mod deadline;
+pub mod fallback;
+pub mod hedge;
+mod http;
+pub mod limiter;
+pub mod retry;
+mod rules;
+mod seeds;
+pub mod shed;
+
+pub use admitted::AdmittedFuture;
+pub use http::HttpRules;
+pub use rules::Rules;
