@@ -267,3 +267,73 @@ impl Table {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use guildhall_core::document::{Kind, Metadata, Namespace, Object, Timestamp};
+    use guildhall_core::registry::{Check, Instance, Probe, Schedule};
+
+    use super::*;
+    use crate::clock;
+
+    /// When the first runs of 10,000 checks are due, in tenths of `span`.
+    fn tenths(state: Option<CheckState>, span: Duration) -> [usize; 10] {
+        let now = Moment {
+            monotonic: clock::now(),
+            wall: Timestamp(0),
+        };
+        let mut table = Table::new(Some(1));
+        let mut spec = Instance::new("users".parse().unwrap(), "127.0.0.1", 80);
+        spec.checks = vec![Check {
+            name: "tcp".to_owned(),
+            probe: Probe::Tcp {
+                port: None,
+                schedule: Schedule::default(),
+            },
+            initial_status: state,
+            deregister_after: None,
+        }];
+        for number in 0..10_000 {
+            let name = format!("users/u{number}");
+            let metadata = Metadata::named(Namespace::default(), name.clone());
+            let subject = Subject {
+                instance: Arc::new(Object::new(metadata, spec.clone())),
+                service: None,
+            };
+            let key = DocumentKey::new(Kind::Instance, Namespace::default(), name);
+            table.know(key, subject, &CheckOptions::default(), now);
+        }
+        let mut tenths = [0; 10];
+        while let Some(due) = table.queue.pop(now.monotonic + span) {
+            let after = (due.at - now.monotonic).as_secs_f64() / span.as_secs_f64();
+            tenths[((after * 10.0) as usize).min(9)] += 1;
+        }
+        tenths
+    }
+
+    #[test]
+    fn ten_thousand_checks_do_not_run_together() {
+        // As after a restart, when all states are known; and as all are new.
+        let known = tenths(Some(CheckState::Passing), Duration::from_secs(10));
+        let new = tenths(None, Duration::from_secs(1));
+        for tenths in [known, new] {
+            assert_eq!(tenths.iter().sum::<usize>(), 10_000, "{tenths:?}");
+            assert!(
+                tenths.iter().all(|count| (800..1200).contains(count)),
+                "{tenths:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_usual_schedule_is_the_published_one() {
+        let usual = Schedule::default();
+        let seconds = (
+            usual.interval.get().as_secs(),
+            usual.timeout.get().as_secs(),
+        );
+        assert_eq!((seconds, usual.rise, usual.fall), ((10, 2), 1, 3));
+    }
+}

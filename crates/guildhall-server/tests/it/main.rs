@@ -11,6 +11,7 @@ mod documents;
 mod gateway;
 mod lifecycle;
 mod locks;
+mod pitfalls;
 mod poll;
 mod process;
 mod refusals;
