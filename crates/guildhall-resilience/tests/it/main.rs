@@ -7,5 +7,6 @@ mod breaker;
 mod deadline;
 mod fallback;
 mod hedge;
+mod layers;
 mod limiter;
 mod retry;
