@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use hdrhistogram::Histogram;
+use memchr::memmem::Finder;
 use tokio::sync::Notify;
 
 use super::fleet::{self, Instance, SERVICES};
@@ -147,7 +148,9 @@ fn measure(
     load::on_own_thread(None, || async {
         let board = Rc::new(Board {
             registry: Arc::clone(registry),
-            needle: RefCell::new(Vec::new()),
+            needle: RefCell::new(Finder::new(b"").into_owned()),
+            change: Cell::new(0),
+            audience: placement.audience(),
             sent: Cell::new(Instant::now()),
             heard: Cell::new(0),
             latency: RefCell::new(load::histogram()?),
@@ -173,8 +176,11 @@ fn measure(
 /// What the watchers and the one who makes the changes share, all on one thread.
 struct Board {
     registry: Arc<dyn Registry>,
-    /// What the current change looks like on the wire.
-    needle: RefCell<Vec<u8>>,
+    /// What the current change looks like on the wire, and which it is.
+    needle: RefCell<Finder<'static>>,
+    change: Cell<u64>,
+    /// How many are to hear of it.
+    audience: u64,
     sent: Cell<Instant>,
     heard: Cell<u64>,
     latency: RefCell<Histogram<u64>>,
@@ -218,7 +224,7 @@ async fn attach(board: &Rc<Board>, running: &Running, placement: Placement) -> R
 async fn listen(board: Rc<Board>, mut connection: Connection) {
     // What was read last, and before it the end of what came earlier: a change may come in two pieces.
     let mut window = Vec::new();
-    let mut heard = Vec::new();
+    let mut heard = 0;
     loop {
         let bytes = match connection.more().await {
             Ok(bytes) => bytes,
@@ -230,20 +236,17 @@ async fn listen(board: Rc<Board>, mut connection: Connection) {
         };
         window.extend_from_slice(bytes);
         let needle = board.needle.borrow();
-        if *needle != heard
-            && !needle.is_empty()
-            && memchr::memmem::find(&window, &needle).is_some()
-        {
+        let change = board.change.get();
+        if change != heard && needle.find(&window).is_some() {
             load::record(&mut board.latency.borrow_mut(), board.sent.get().elapsed());
-            heard.clone_from(&needle);
+            heard = change;
             board.heard.set(board.heard.get() + 1);
-            board.news.notify_one();
+            if board.heard.get() == board.audience {
+                board.news.notify_one();
+            }
         }
-        let keep = window
-            .len()
-            .saturating_sub(needle.len().max(1) - 1)
-            .min(window.len());
-        window.drain(..keep);
+        let keep = needle.needle().len().max(1) - 1;
+        window.drain(..window.len().saturating_sub(keep));
     }
 }
 
@@ -262,7 +265,8 @@ async fn tell(
     let mut bytes = Vec::new();
     board.registry.register(instance, &mut bytes);
     let mut connection = Connection::open(running.address).await?;
-    *board.needle.borrow_mut() = board.registry.needle(instance);
+    *board.needle.borrow_mut() = Finder::new(&board.registry.needle(instance)).into_owned();
+    board.change.set(change);
     board.heard.set(0);
     board.sent.set(Instant::now());
     let reply = connection.send(&bytes).await?;

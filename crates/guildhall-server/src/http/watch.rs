@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -117,6 +117,7 @@ pub(crate) async fn open(
         filter,
         keepalive,
         timer: Box::pin(tokio::time::sleep(keepalive)),
+        sent: crate::clock::now(),
     };
     let mut answer = http::Response::new(AnswerBody::stream(Box::pin(events)));
     let headers = answer.headers_mut();
@@ -135,6 +136,9 @@ struct Events {
     filter: Option<Box<Narrow>>,
     keepalive: Duration,
     timer: Pin<Box<Sleep>>,
+    /// When something was sent last. The timer is set anew only when it fires: doing it with every piece would have all
+    /// streams queue for the runtime's timers.
+    sent: Instant,
 }
 
 impl Stream for Events {
@@ -153,17 +157,22 @@ impl Stream for Events {
                 Poll::Pending => break,
             }
         }
-        if piece.is_empty() && !ended && self.timer.as_mut().poll(cx).is_ready() {
-            piece.add(match self.subscription.bookmark() {
-                Some(bookmark) => self.frame(&bookmark),
-                None => Bytes::from_static(sse::COMMENT),
-            });
+        if piece.is_empty() && !ended {
+            while self.timer.as_mut().poll(cx).is_ready() {
+                let now = crate::clock::now();
+                let due = self.sent + self.keepalive;
+                let next = if due > now { due } else { now + self.keepalive };
+                self.timer.as_mut().reset(next.into());
+                if due <= now {
+                    piece.add(match self.subscription.bookmark() {
+                        Some(bookmark) => self.frame(&bookmark),
+                        None => Bytes::from_static(sse::COMMENT),
+                    });
+                }
+            }
         }
         if !piece.is_empty() {
-            let next = self.timer.deadline().max(deadline(self.keepalive));
-            self.timer.as_mut().reset(next);
-            // The new deadline must be known to the timer before this stream is polled again.
-            let _ = self.timer.as_mut().poll(cx);
+            self.sent = crate::clock::now();
             return Poll::Ready(Some(Ok(piece.into_bytes())));
         }
         if ended {
@@ -172,10 +181,6 @@ impl Stream for Events {
             Poll::Pending
         }
     }
-}
-
-fn deadline(after: Duration) -> tokio::time::Instant {
-    tokio::time::Instant::from_std(crate::clock::now()) + after
 }
 
 /// Frames on their way out together. A single one, what nearly all pieces are, is passed on as it is.
