@@ -13,11 +13,12 @@
 //! | checks that run together, without bound, a connection each | control `table::ten_thousand_checks_do_not_run_together`, `active::checks_run_side_by_side_up_to_the_bound`, `active::an_http_check_rises_and_falls` |
 //! | invalid documents accepted | `refusals`, `cli::exit_codes_say_what_kind_of_failure_it_was` |
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
-use crate::support::{Node, node, send, until};
+use crate::support::{Answer, Node, node, now, send, until};
 
 async fn health(node: &Node, id: &str) -> String {
     let read = node.get(&format!("services/users/instances/{id}")).await;
@@ -38,7 +39,7 @@ async fn found(node: &Node) -> (Vec<String>, Value) {
 #[tokio::test]
 async fn a_crashed_instance_leaves_after_any_time_it_names() {
     let node = node().await;
-    let begun = Instant::now();
+    let begun = now();
     let checks = r#", "checks": [{"type": "ttl", "ttl": "200ms", "deregisterAfter": "300ms"}]"#;
     node.register("users", "u1", checks).await;
     node.send("PUT", "services/users/instances/u1/heartbeat", &[], "")
@@ -62,21 +63,21 @@ async fn a_crashed_instance_leaves_after_any_time_it_names() {
     node.platform.stop().await;
 }
 
+/// A long poll that waits for a change to the instances of `service`.
+async fn poll(node: &Node, service: &str) -> JoinHandle<Answer> {
+    let path = format!("services/{service}/instances");
+    let found = node.get(&path).await.json();
+    let path = format!("{path}?wait=60s&index={}", found["index"].as_str().unwrap());
+    let api = node.api();
+    tokio::spawn(async move { send(api, "GET", &path, &[], "").await })
+}
+
 #[tokio::test]
 async fn a_change_to_one_service_wakes_no_poll_of_another() {
     let node = node().await;
     node.register("users", "u1", "").await;
     node.register("orders", "o1", "").await;
-    let poll = async |service: &str| {
-        let path = format!("services/{service}/instances");
-        let index = node.get(&path).await.json()["index"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let (api, path) = (node.api(), format!("{path}?wait=60s&index={index}"));
-        tokio::spawn(async move { send(api, "GET", &path, &[], "").await })
-    };
-    let (users, orders) = (poll("users").await, poll("orders").await);
+    let (users, orders) = (poll(&node, "users").await, poll(&node, "orders").await);
     node.register("users", "u2", "").await;
     let answer = users.await.unwrap().json();
     assert_eq!(answer["instances"].as_array().unwrap().len(), 2);

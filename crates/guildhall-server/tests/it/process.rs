@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     cli::{command_at, done},
-    support::{Answer, Events, PATIENCE, events, send, until},
+    support::{Answer, Events, PATIENCE, events, now, send, until},
 };
 
 /// A node in a process of its own; killed when dropped.
@@ -143,7 +143,7 @@ async fn a_stop_ends_watches_and_polls_and_cuts_what_never_ends() {
     )
     .await
     .unwrap();
-    let begun = std::time::Instant::now();
+    let begun = now();
     node.signal(Signal::TERM);
     assert_eq!(node.ended().await.code(), Some(0));
     assert!(

@@ -274,6 +274,15 @@ fn read(block: &str) -> Option<Event> {
     })
 }
 
+/// For tests of how long something takes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long it takes is what is tested"
+)]
+pub(crate) fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 /// Asks `question` until it answers, with a deadline.
 pub(crate) async fn until<T>(what: &str, mut question: impl AsyncFnMut() -> Option<T>) -> T {
     let asked = async {
