@@ -192,7 +192,7 @@ impl Flow {
                 instances = doubt.instances,
                 known = doubt.known,
                 hold = ?self.hold,
-                "the control plane knows hardly any instance: it may have lost its data;                  its state is held back and the known one is used on"
+                "the control plane knows hardly any instance: it may have lost its data; its state is held back and the known one is used on"
             );
         }
         self.status.send_modify(|status| status.held = Some(doubt));
