@@ -12,7 +12,7 @@ use fastrand::Rng;
 
 use super::config::{Config, Share, Window};
 use super::count_window::CountWindow;
-use super::permit::{Permit, Refusal};
+use super::permit::{Pass, Permit, Refusal};
 use super::snapshot::Snapshot;
 use super::state::{Forced, Reason, State, Transition};
 use super::stripe::{Padded, Total, Totals, stripes};
@@ -95,12 +95,17 @@ impl Breaker {
     /// The call may not begin; the refusal says why and, where time decides, when to come back.
     #[inline]
     pub fn acquire(&self, now: Instant) -> Result<Permit<&Self>, Refusal> {
-        let word = self.word(Acquire);
-        if word.is_closed() {
-            return Ok(Permit::new(self, word, now, None));
-        }
-        let (word, transition) = self.admit(now)?;
-        Ok(Permit::new(self, word, now, transition))
+        self.acquire_at(|| now)
+    }
+
+    /// The same with a clock that is read only if something depends on it: not by a closed breaker that does not look
+    /// for slow calls. Reading a clock costs more than the breaker does.
+    ///
+    /// # Errors
+    /// As [`Breaker::acquire`].
+    #[inline]
+    pub fn acquire_at(&self, clock: impl FnOnce() -> Instant) -> Result<Permit<&Self>, Refusal> {
+        Ok(Permit::new(self, self.admit_at(clock)?))
     }
 
     /// Leave for one call, which keeps the breaker alive: for futures.
@@ -108,13 +113,12 @@ impl Breaker {
     /// # Errors
     /// As [`Breaker::acquire`].
     #[inline]
-    pub fn acquire_owned(self: &Arc<Self>, now: Instant) -> Result<Permit<Arc<Self>>, Refusal> {
-        let word = self.word(Acquire);
-        if word.is_closed() {
-            return Ok(Permit::new(Arc::clone(self), word, now, None));
-        }
-        let (word, transition) = self.admit(now)?;
-        Ok(Permit::new(Arc::clone(self), word, now, transition))
+    pub fn acquire_owned(
+        self: &Arc<Self>,
+        clock: impl FnOnce() -> Instant,
+    ) -> Result<Permit<Arc<Self>>, Refusal> {
+        let pass = self.admit_at(clock)?;
+        Ok(Permit::new(Arc::clone(self), pass))
     }
 
     /// The state as it was last published. Time may have ended it: the next call or [`Breaker::tick`] will say so.
@@ -230,6 +234,11 @@ impl Breaker {
         }
     }
 
+    /// The latest change of state; `None` before the first.
+    pub fn last_transition(&self) -> Option<Transition> {
+        lock(&self.cold).last
+    }
+
     #[inline]
     fn word(&self, ordering: std::sync::atomic::Ordering) -> Word {
         Word(self.word.load(ordering))
@@ -254,11 +263,31 @@ impl Breaker {
             .counts(self.time.at(generation, self.since_origin(now)))
     }
 
+    #[inline]
+    fn admit_at(&self, clock: impl FnOnce() -> Instant) -> Result<Pass, Refusal> {
+        let word = self.word(Acquire);
+        if !word.is_closed() {
+            return self.admit(clock());
+        }
+        Ok(Pass {
+            word,
+            admitted: if self.rules.times_calls() {
+                self.since_origin(clock())
+            } else {
+                Pass::UNTIMED
+            },
+        })
+    }
+
     /// Admits or refuses in a state other than closed.
     #[cold]
-    fn admit(&self, now: Instant) -> Result<(Word, Option<Transition>), Refusal> {
+    fn admit(&self, now: Instant) -> Result<Pass, Refusal> {
         let at = self.since_origin(now);
-        let mut transition = None;
+        let mut transition: Option<Transition> = None;
+        let pass = |word: Word, transition: Option<Transition>| Pass {
+            word: word.as_pass(transition.is_some()),
+            admitted: at,
+        };
         loop {
             let word = self.word(Acquire);
             let until = self.until.load(Acquire);
@@ -273,14 +302,14 @@ impl Breaker {
             }
             let refused = match state {
                 State::Closed | State::Disabled | State::MetricsOnly => {
-                    return Ok((word, transition));
+                    return Ok(pass(word, transition));
                 }
                 State::Open | State::ForcedOpen => true,
                 State::HalfOpen => match word.probing(self.rules.probes().0) {
                     None => true,
                     Some(probing) => {
                         if self.swap(word, probing) {
-                            return Ok((probing, transition));
+                            return Ok(pass(probing, transition));
                         }
                         false
                     }
@@ -337,32 +366,45 @@ impl Breaker {
         }
     }
 
-    /// A permit's call is over.
-    #[inline]
-    pub(super) fn complete(
-        &self,
-        generation: u64,
-        probe: bool,
-        outcome: Outcome,
-        took: impl FnOnce() -> Duration,
-        now: Instant,
-    ) -> Option<Transition> {
-        let slow = self.rules.is_slow(took);
-        let word = self.word(Acquire);
-        if word.is_closed() && word.generation() == generation && outcome != Outcome::Ignored {
-            let call = Call {
-                failed: outcome == Outcome::Failure,
-                slow,
-            };
-            return self.count_call(word, call, now);
+    /// The transition that admitting a call made.
+    pub(super) fn transition_to(&self, pass: Pass) -> Option<Transition> {
+        if !pass.word.began() {
+            return None;
         }
-        self.complete_otherwise(generation, probe, outcome, slow, now)
+        let cold = lock(&self.cold);
+        cold.last
+            .filter(|_| self.word(Relaxed).generation() == pass.word.generation())
     }
 
-    /// The end of a call in a closed breaker.
+    /// A permit's call is over.
+    pub(super) fn complete(
+        &self,
+        pass: Word,
+        admitted: u64,
+        outcome: Outcome,
+        now: Instant,
+    ) -> Option<Transition> {
+        let now_nanos = self.since_origin(now);
+        let slow =
+            admitted != Pass::UNTIMED && self.rules.is_slow(now_nanos.saturating_sub(admitted));
+        let call = Call {
+            failed: outcome == Outcome::Failure,
+            slow,
+        };
+        let generation = pass.generation();
+        let word = self.word(Acquire);
+        let reason =
+            if word.is_closed() && word.generation() == generation && outcome != Outcome::Ignored {
+                self.count_call(generation, call, now_nanos)?
+            } else {
+                return self.complete_otherwise(pass, call, outcome, now);
+            };
+        self.trip(generation, reason, now)
+    }
+
+    /// The end of a call in a closed breaker: why it opens, if it does.
     #[inline]
-    fn count_call(&self, word: Word, call: Call, now: Instant) -> Option<Transition> {
-        let generation = word.generation();
+    fn count_call(&self, generation: u64, call: Call, now: u64) -> Option<Reason> {
         let consecutive = self.rules.consecutive_failures();
         let streak = match consecutive {
             Some(_) => self.streak.0.record(generation, call.failed),
@@ -374,18 +416,17 @@ impl Breaker {
             fence(SeqCst);
             self.rules.judge(self.count.counts(generation))
         } else {
-            let at = self.time.at(generation, self.since_origin(now));
+            let at = self.time.at(generation, now);
             self.time.record(at, call, &self.totals);
             if !call.is_bad() && self.time.is_quiet(at) {
                 return None;
             }
             self.judge_time(at)
         };
-        let in_a_row = consecutive
+        consecutive
             .filter(|limit| streak >= *limit)
-            .map(|_| Reason::ConsecutiveFailures { failed: streak });
-        let reason = in_a_row.or(verdict)?;
-        self.trip(generation, reason, now)
+            .map(|_| Reason::ConsecutiveFailures { failed: streak })
+            .or(verdict)
     }
 
     #[cold]
@@ -411,17 +452,13 @@ impl Breaker {
     #[cold]
     fn complete_otherwise(
         &self,
-        generation: u64,
-        probe: bool,
+        pass: Word,
+        call: Call,
         outcome: Outcome,
-        slow: bool,
         now: Instant,
     ) -> Option<Transition> {
         let word = self.word(Acquire);
-        let call = Call {
-            failed: outcome == Outcome::Failure,
-            slow,
-        };
+        let (generation, probe) = (pass.generation(), pass.is_half_open());
         if outcome == Outcome::Ignored {
             self.totals.add(Total::Ignored, 1);
             if probe {

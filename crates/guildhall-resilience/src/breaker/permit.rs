@@ -16,58 +16,57 @@ use crate::{Outcome, Pattern, Rejection};
 #[must_use = "a permit that is dropped counts nowhere"]
 pub struct Permit<B: Deref<Target = Breaker>> {
     breaker: B,
-    generation: u64,
-    /// Whether a probe has to be given back.
-    probe: bool,
-    admitted: Instant,
-    transition: Option<Transition>,
+    pass: Pass,
+}
+
+/// What a permit remembers of its admission: two words, which a call passes in registers. With an [`Instant`] and the
+/// transition in it a call took half as long again, waiting for memory it had just written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass {
+    pub(super) word: Word,
+    /// In nanoseconds since the breaker was made; [`Pass::UNTIMED`] where nothing depends on it.
+    pub(super) admitted: u64,
+}
+
+impl Pass {
+    pub(super) const UNTIMED: u64 = u64::MAX;
 }
 
 impl<B: Deref<Target = Breaker>> Permit<B> {
     #[inline]
-    pub(super) fn new(
-        breaker: B,
-        word: Word,
-        admitted: Instant,
-        transition: Option<Transition>,
-    ) -> Self {
-        Self {
-            breaker,
-            generation: word.generation(),
-            probe: word.state() == State::HalfOpen,
-            admitted,
-            transition,
-        }
+    pub(super) fn new(breaker: B, pass: Pass) -> Self {
+        Self { breaker, pass }
     }
 
     /// Whether the call is a probe of a half-open breaker.
     pub fn is_probe(&self) -> bool {
-        self.probe
+        self.pass.word.is_half_open()
     }
 
-    /// The change of state that admitting the call brought about: the open time was over, or a force expired.
+    /// The change of state that admitting the call brought about: the open time was over, or a force expired. `None`
+    /// also if the state has changed again since.
     pub fn transition(&self) -> Option<Transition> {
-        self.transition
+        self.breaker.transition_to(self.pass)
     }
 
     /// The call is over. How long it took is the time from its admission to `now`.
     ///
     /// Returns the change of state this brought about, if any, for the caller to report.
-    #[inline]
+    #[inline(always)]
     pub fn record(mut self, outcome: Outcome, now: Instant) -> Option<Transition> {
-        let probe = std::mem::take(&mut self.probe);
-        let admitted = self.admitted;
-        let took = || now.saturating_duration_since(admitted);
+        let pass = self.pass;
+        // Nothing is left to give back.
+        self.pass.word = Word::new(State::Closed, 0);
         self.breaker
-            .complete(self.generation, probe, outcome, took, now)
+            .complete(pass.word, pass.admitted, outcome, now)
     }
 }
 
 impl<B: Deref<Target = Breaker>> Drop for Permit<B> {
     #[inline]
     fn drop(&mut self) {
-        if self.probe {
-            self.breaker.give_back(self.generation);
+        if self.pass.word.is_half_open() {
+            self.breaker.give_back(self.pass.word.generation());
         }
     }
 }

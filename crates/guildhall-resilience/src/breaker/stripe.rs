@@ -108,6 +108,12 @@ impl Totals {
             .fetch_add(count, Relaxed);
     }
 
+    /// The same, once a bucket.
+    #[cold]
+    pub(super) fn settle(&self, total: Total, count: u64) {
+        self.add(total, count);
+    }
+
     pub(super) fn sum(&self, total: Total) -> u64 {
         (0..self.stripes)
             .map(|stripe| self.word(stripe, total).load(Relaxed))

@@ -162,11 +162,19 @@ impl TimeWindow {
     #[inline]
     fn ring(&self, buckets: u64) -> &Ring {
         let class = usize::from(buckets > 1 << ROOM[0]);
+        match self.rings[class].get() {
+            Some(ring) => ring,
+            None => self.make_ring(class),
+        }
+    }
+
+    #[cold]
+    fn make_ring(&self, class: usize) -> &Ring {
         self.rings[class].get_or_init(|| Ring::new(self.stripes, ROOM[class]))
     }
 
     /// Where `now`, in nanoseconds since the breaker was made, is for a call of this generation.
-    #[inline]
+    #[inline(always)]
     pub(super) fn at(&self, generation: u64, now: u64) -> At {
         let shape = Shape(self.shape.load(Acquire));
         At {
@@ -176,7 +184,7 @@ impl TimeWindow {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&self, shape: Shape, now: u64) -> u64 {
         let latest = self.latest.load(Relaxed);
         if latest >> NUMBER == shape.version() {
@@ -208,23 +216,24 @@ impl TimeWindow {
     }
 
     /// Counts one call.
-    #[inline]
+    #[inline(always)]
     pub(super) fn record(&self, at: At, call: Call, totals: &Totals) {
         let ring = self.ring(at.shape.buckets());
         let stripe = stripe(ring.stripes);
-        let add = |kind| {
-            let pushed_out = ring.add(stripe, kind, at.epoch, at.number, 1);
-            if pushed_out > 0 {
-                totals.add(kind, pushed_out);
-            }
-        };
-        add(if call.failed {
+        let kind = if call.failed {
             Total::Failed
         } else {
             Total::Successful
-        });
+        };
+        let pushed_out = ring.add(stripe, kind, at.epoch, at.number, 1);
+        if pushed_out > 0 {
+            totals.settle(kind, pushed_out);
+        }
         if call.slow {
-            add(Total::Slow);
+            let pushed_out = ring.add(stripe, Total::Slow, at.epoch, at.number, 1);
+            if pushed_out > 0 {
+                totals.settle(Total::Slow, pushed_out);
+            }
         }
     }
 

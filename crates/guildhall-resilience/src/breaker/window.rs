@@ -1,7 +1,5 @@
 //! What a window counts, and the rules that judge it.
 
-use std::time::Duration;
-
 use super::config::{Config, Share, Window};
 use super::state::Reason;
 use crate::origin::nanos;
@@ -95,11 +93,17 @@ impl Rules {
         self.counts_calls.load(Relaxed) == 1
     }
 
-    /// Whether a call that took so long is slow; how long it took is asked only if it matters.
+    /// Whether it matters how long a call takes.
     #[inline]
-    pub(super) fn is_slow(&self, took: impl FnOnce() -> Duration) -> bool {
+    pub(super) fn times_calls(&self) -> bool {
+        self.slow_after.load(Relaxed) != u64::MAX
+    }
+
+    /// Whether a call that took so many nanoseconds is slow.
+    #[inline]
+    pub(super) fn is_slow(&self, took: u64) -> bool {
         let after = self.slow_after.load(Relaxed);
-        after != u64::MAX && nanos(took()) >= after
+        after != u64::MAX && took >= after
     }
 
     /// How many consecutive failures open it, if any.

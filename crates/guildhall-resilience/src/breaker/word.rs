@@ -27,6 +27,11 @@ impl Word {
     }
 
     #[inline]
+    pub(super) const fn is_half_open(self) -> bool {
+        self.0 & ((1 << STATE) - 1) == State::HalfOpen as u64
+    }
+
+    #[inline]
     pub(super) const fn state(self) -> State {
         match self.0 & ((1 << STATE) - 1) {
             0 => State::Closed,
@@ -41,6 +46,17 @@ impl Word {
     #[inline]
     pub(super) const fn generation(self) -> u64 {
         self.0 >> GENERATION
+    }
+
+    /// As a permit keeps it: the probes do not matter, and in their place stands whether
+    /// the admission began this generation.
+    pub(super) const fn as_pass(self, began: bool) -> Self {
+        Self(Self::new(self.state(), self.generation()).0 | (began as u64) << UNDER_WAY)
+    }
+
+    /// Whether the admission that this pass is of began its generation.
+    pub(super) const fn began(self) -> bool {
+        self.under_way() == 1
     }
 
     /// What the next word's generation is.

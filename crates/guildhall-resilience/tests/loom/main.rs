@@ -3,3 +3,4 @@
 
 mod breaker;
 mod budget;
+mod limits;

@@ -443,7 +443,7 @@ fn five_failures_in_ten_seconds_then_a_minute_of_recovery() {
 fn an_owned_permit_outlives_the_handle() {
     let bench = Bench::new(|config| config);
     let breaker = Arc::new(Breaker::new(Config::default(), 1, bench.now()));
-    let permit = breaker.acquire_owned(bench.now()).unwrap();
+    let permit = breaker.acquire_owned(|| bench.now()).unwrap();
     let weak = Arc::downgrade(&breaker);
     drop(breaker);
     assert_eq!(permit.record(Outcome::Success, bench.now()), None);
