@@ -5,10 +5,14 @@
     reason = "the clock's own cost is part of what is measured"
 )]
 
+mod balance;
 mod breaker;
 mod limiter;
+mod retry;
 
 fn main() {
+    balance::run();
     breaker::run();
     limiter::run();
+    retry::run();
 }

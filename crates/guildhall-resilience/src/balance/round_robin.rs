@@ -32,7 +32,8 @@ pub struct RoundRobin {
 impl RoundRobin {
     /// Over endpoints of these weights. An endpoint of weight 0 is never picked.
     ///
-    /// It takes endpoints × turns steps: 1 ms for 1,000 of different weights, nothing if all weigh the same.
+    /// It takes endpoints × turns steps of about 1.5 ns: 4 ms for 1,000 of weights 1 to 4; next to nothing if all weigh
+    /// the same.
     pub fn new(weights: impl IntoIterator<Item = u32>) -> Self {
         Self::starting_at(0, weights)
     }
