@@ -8,6 +8,7 @@
 //! - [`bulkhead`]: how many requests at once, and who waits for a place.
 //! - [`classify`]: what the end of a call says about the service.
 //! - [`limiter`]: how many requests in how much time.
+//! - [`outlier`]: which endpoints are taken out of the balancer for a while.
 //! - [`retry`]: whether a failed request is sent again, and when.
 //! - [`hedge`]: whether and when a second attempt is sent while the first still runs.
 //! - [`deadline`]: how long anybody still waits, inherited and shrinking.
@@ -30,6 +31,7 @@ pub mod limiter;
 mod linked;
 mod origin;
 mod outcome;
+pub mod outlier;
 mod rejection;
 pub mod retry;
 pub mod shed;
