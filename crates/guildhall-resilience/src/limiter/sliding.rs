@@ -16,12 +16,17 @@ use std::time::{Duration, Instant};
 
 use super::{Limited, Quota, RateLimit};
 use crate::origin::{Origin, nanos};
-use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::atomic::{
+    AtomicU64,
+    Ordering::{AcqRel, Relaxed},
+};
 use crate::sync::{Mutex, lock};
 
 /// So many requests in any period, roughly; without a burst beyond that, and without evening out within it.
 ///
-/// Lock-free: each of the two counters is one word with the number of its window, so that it starts anew by itself.
+/// Lock-free: each of the two counters is one word with the number of its window, so that it starts anew by itself. A
+/// request that is counted looks at the other counter again, and takes itself back if the two of them have become too
+/// much: threads that disagree about the window at its edge get no more than the limit together, perhaps less.
 /// The quota's burst does not matter here.
 ///
 /// ```
@@ -54,6 +59,8 @@ struct View {
     window: u32,
     /// The word that holds the present window's count, or one before it.
     word: u64,
+    /// The other word.
+    other: u64,
     present: u64,
     before: u64,
     /// Nanoseconds until the present window ends, and how long a window is.
@@ -101,10 +108,30 @@ impl SlidingWindow {
             let slot = &self.counts[view.window as usize & 1];
             let to = word(view.window, next.present);
             if slot
-                .compare_exchange_weak(view.word, to, Relaxed, Relaxed)
-                .is_ok()
+                .compare_exchange_weak(view.word, to, AcqRel, Relaxed)
+                .is_err()
             {
+                continue;
+            }
+            // A read that writes: of two threads that count in different windows, one at least sees the other.
+            let other = &self.counts[view.window as usize & 1 ^ 1];
+            if other.fetch_add(0, AcqRel) == view.other || self.view(now).fits(0, limit) {
                 return Ok(next.status(limit));
+            }
+            self.take_back(view.window, n);
+        }
+    }
+
+    #[cold]
+    fn take_back(&self, window: u32, n: u64) {
+        let slot = &self.counts[window as usize & 1];
+        let mut held = slot.load(Relaxed);
+        // Unless the window is out of sight by now, and its count with it.
+        while number(held) == window {
+            let to = word(window, count(held).saturating_sub(n));
+            match slot.compare_exchange_weak(held, to, AcqRel, Relaxed) {
+                Ok(_) => return,
+                Err(changed) => held = changed,
             }
         }
     }
@@ -150,12 +177,13 @@ impl SlidingWindow {
             }
         }
         let count_of = |window: u32| match words[window as usize & 1] {
-            word if number(word) == window => word & u64::from(u32::MAX),
+            word if number(word) == window => count(word),
             _ => 0,
         };
         View {
             window,
             word: words[window as usize & 1],
+            other: words[window as usize & 1 ^ 1],
             present: count_of(window),
             before: count_of(window.wrapping_sub(1)),
             left,
@@ -224,4 +252,8 @@ fn word(window: u32, count: u64) -> u64 {
 
 fn number(word: u64) -> u32 {
     (word >> 32) as u32
+}
+
+fn count(word: u64) -> u64 {
+    word & u64::from(u32::MAX)
 }
