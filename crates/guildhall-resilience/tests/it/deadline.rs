@@ -114,7 +114,7 @@ fn grpc_timeouts() {
 #[test]
 fn envoys_milliseconds() {
     let values = ["1", "250", "0", "", "-1", "1.5", "99999999999999999999"]
-        .map(|value| header::parse_envoy_expected(value));
+        .map(header::parse_envoy_expected);
     assert_eq!(
         values,
         [Some(MS), Some(250 * MS), None, None, None, None, None]

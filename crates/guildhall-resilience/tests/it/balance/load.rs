@@ -83,9 +83,9 @@ fn a_clock_that_stands_still_or_jumps_back_changes_nothing_but_peaks() {
     let start = Instant::now() + Duration::from_secs(60);
     let ewma = PeakEwma::new(PeakEwmaConfig::default(), start);
     ewma.record(100 * MS, start);
-    for now in [start, start - Duration::from_secs(50)] {
-        ewma.record(MS, now);
-        assert_eq!(ewma.latency(now), 100 * MS);
+    for at in [start, start - Duration::from_secs(50)] {
+        ewma.record(MS, at);
+        assert_eq!(ewma.latency(at), 100 * MS);
     }
     ewma.record(200 * MS, start - Duration::from_secs(50));
     assert_eq!(ewma.latency(start), 200 * MS);
