@@ -23,9 +23,12 @@ demo-once: ## the same story once, on a debug build; fails unless each step's ch
 	@cargo build --package guildhall-server
 	@"$$(scripts/target-dir)/debug/guildhall" demo --once </dev/null
 
-test: lint ## format, clippy, tidy, and every test and doc test
+test: lint ## format, clippy, tidy, every test and doc test, and the atomics under loom
 	@echo "== tests"
 	@cargo test --workspace
+	@echo "== loom"
+	@RUSTFLAGS="--cfg loom" CARGO_PROFILE_DEV_DEBUG=0 cargo test --quiet --package guildhall-resilience \
+		--no-default-features --test loom --target-dir "$$(scripts/target-dir)/loom"
 
 test-full: test ## what takes longer: CYCLES (5000) kills, POWER_LOSS_RUNS (100000); writes docs/verification.md
 	@echo "== $(CYCLES) kill cycles, $(POWER_LOSS_RUNS) power-loss runs"

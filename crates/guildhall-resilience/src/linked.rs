@@ -80,7 +80,7 @@ impl<T> Linked<T> {
 
     /// Moves a value that is there before all others.
     #[inline]
-    pub(crate) fn to_front(&mut self, place: u32) {
+    pub(crate) fn move_to_front(&mut self, place: u32) {
         if self.head != place {
             self.unlink(place);
             self.link_front(place);
@@ -186,7 +186,7 @@ mod tests {
                     0 => model.push_front((list.push_front(value), value)),
                     1 => model.push_back((list.push_back(value), value)),
                     2 => if let Some(entry) = model.remove(at) {
-                        list.to_front(entry.0);
+                        list.move_to_front(entry.0);
                         model.push_front(entry);
                     },
                     _ => if let Some((place, value)) = model.remove(at) {

@@ -70,7 +70,7 @@ impl<K: Eq> Shard<K> {
             );
             return Ok(rate.allowed(tat, now));
         };
-        self.entries.to_front(place);
+        self.entries.move_to_front(place);
         let tat = self.entries.get_mut(place).map(|entry| &mut entry.tat);
         let (Some(tat), Some(cost)) = (tat, cost) else {
             return Err(rate.limited(self.tat(place), now, None));
