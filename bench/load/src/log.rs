@@ -176,7 +176,7 @@ fn figures(found: &Value) -> Result<Figures> {
 }
 
 /// One figure of what a child printed.
-fn figure(found: &Value, name: &str) -> Result<f64> {
+pub(crate) fn figure(found: &Value, name: &str) -> Result<f64> {
     found[name]
         .as_f64()
         .with_context(|| format!("the figure {name} is missing"))

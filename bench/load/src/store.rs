@@ -5,9 +5,9 @@
 //! clients are the harness's and cost it nothing; what its JSON gateway costs counts as etcd's. So the ratio says what an
 //! engine inside the process saves, not how well either is written.
 
+mod disk_alone;
 pub(crate) mod embedded;
 mod etcd_puts;
-mod raw_sync;
 mod slow_sync;
 
 use std::path::Path;
@@ -34,6 +34,8 @@ const ADDED: Duration = Duration::from_millis(2);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Side {
+    /// No store: what the disk does, and what the pause before its syncs comes to on this machine.
+    Disk,
     Embedded,
     Etcd,
 }
@@ -41,6 +43,7 @@ enum Side {
 impl Side {
     fn name(self) -> &'static str {
         match self {
+            Self::Disk => "the disk alone",
             Self::Embedded => "guildhall-store",
             Self::Etcd => "etcd",
         }
@@ -71,13 +74,11 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Section> {
         Ok(_) => {}
         Err(missing) => section.note(&format!("Left out: {missing:#}.")),
     }
+    if site.options.wants_peer(Side::Disk.name()) {
+        sides.insert(0, Side::Disk);
+    }
     let launcher = slow_sync::build(&site.dir("slow-sync")?)?;
 
-    let raw = raw_sync::rate(&site.dir("raw")?)?;
-    section.note(&format!(
-        "This disk does {} appends of 512 bytes a second, each followed by fdatasync, one after the other.",
-        number(raw)
-    ));
     for (slow, part) in [(false, "disk"), (true, "slow-disk")] {
         if !site.options.wants_part(part) {
             continue;
@@ -85,6 +86,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Section> {
         let cases: Vec<Case> = CLIENTS
             .iter()
             .flat_map(|&clients| sides.iter().map(move |&side| (side, clients)))
+            .filter(|(side, clients)| *side != Side::Disk || *clients == 1)
             .map(|(side, clients)| Case {
                 side,
                 clients,
@@ -105,13 +107,14 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Section> {
 }
 
 fn turn(site: &Site<'_>, case: &Case, launcher: &Path) -> Result<Sample> {
-    let dir = site.dir(case.side.name())?;
+    let dir = site.dir(&case.side.name().replace(' ', "-"))?;
     let wrapper = if case.slow {
         slow_sync::wrapper(launcher, ADDED)
     } else {
         Vec::new()
     };
     match case.side {
+        Side::Disk => disk_alone::turn(&dir, site.options.seconds, &wrapper),
         Side::Embedded => embedded::turn(&dir, case.clients, site.options.seconds, &wrapper),
         Side::Etcd => etcd_puts::turn(&dir, case.clients, site.window(), wrapper),
     }
@@ -147,7 +150,7 @@ fn report(section: &mut Section, cases: &[Case], verdicts: &[Verdict], slow: boo
     };
     section.table(
         &format!(
-            "{disk}, durable puts of {VALUE} bytes over {} keys:",
+            "{disk}, durable puts of {VALUE} bytes over {} keys; the disk alone writes and syncs a page:",
             number(KEYS as f64)
         ),
         &[

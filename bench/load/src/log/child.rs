@@ -1,5 +1,6 @@
 //! One turn in a process of its own: it appends to a log or to a bare file, and prints its figures for the harness.
 
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -30,16 +31,32 @@ const FILLED: u64 = 1_000_000;
 
 /// Runs a turn to its end.
 pub(super) fn run(dir: &Path, work: LogWork, writers: usize, seconds: f64) -> Result<Value> {
-    let output = spawn(dir, work, writers, seconds)?.wait_with_output()?;
+    figures_of(spawn(&[], dir, work, writers, seconds)?)
+}
+
+/// The disk alone under a wrapper's words: one page written and synced, over and over, in a growing file.
+pub(crate) fn disk_alone(dir: &Path, seconds: f64, wrapper: &[OsString]) -> Result<Value> {
+    figures_of(spawn(wrapper, dir, LogWork::RawGrowing, 1, seconds)?)
+}
+
+fn figures_of(child: Child) -> Result<Value> {
+    let output = child.wait_with_output()?;
     ensure!(output.status.success(), "the log's process failed");
     serde_json::from_slice(&output.stdout).context("the log's process printed no figures")
 }
 
-/// Starts a turn.
-pub(super) fn spawn(dir: &Path, work: LogWork, writers: usize, seconds: f64) -> Result<Child> {
+/// Starts a turn under a wrapper's words.
+pub(super) fn spawn(
+    wrapper: &[OsString],
+    dir: &Path,
+    work: LogWork,
+    writers: usize,
+    seconds: f64,
+) -> Result<Child> {
     let work = clap::ValueEnum::to_possible_value(&work).context("the work has no name")?;
     let child = Command::new("setpriv")
         .args(["--pdeathsig", "KILL", "--"])
+        .args(wrapper)
         .arg(std::env::current_exe()?)
         .arg("log-child")
         .arg("--dir")

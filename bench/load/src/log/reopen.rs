@@ -99,7 +99,7 @@ pub(super) fn run(site: &Site<'_>, section: &mut Section) -> Result<()> {
 
 /// Fills a log in a process that is killed then, and returns what it had said.
 fn fill_and_kill(dir: &Path) -> Result<Value> {
-    let mut filling = child::spawn(dir, LogWork::Fill, 0, 0.0)?;
+    let mut filling = child::spawn(&[], dir, LogWork::Fill, 0, 0.0)?;
     let output = filling.stdout.take().context("the child has no output")?;
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line)?;
