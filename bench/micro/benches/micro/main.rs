@@ -10,11 +10,13 @@
 mod balance;
 mod breaker;
 mod limiter;
+mod limits;
 mod retry;
 
 fn main() {
     balance::run();
     breaker::run();
     limiter::run();
+    limits::run();
     retry::run();
 }
