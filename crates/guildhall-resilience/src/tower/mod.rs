@@ -8,6 +8,7 @@
 
 pub mod adaptive;
 mod admitted;
+pub mod breaker;
 pub mod bulkhead;
 pub(crate) mod clock;
 pub mod deadline;
@@ -15,11 +16,15 @@ pub mod fallback;
 pub mod hedge;
 mod http;
 pub mod limiter;
+mod maybe;
 pub mod retry;
 mod rules;
 mod seeds;
 pub mod shed;
+mod stack;
 
 pub use admitted::AdmittedFuture;
 pub use http::HttpRules;
+pub use maybe::{Maybe, MaybeFuture};
 pub use rules::Rules;
+pub use stack::Stack;

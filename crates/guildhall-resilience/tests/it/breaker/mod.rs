@@ -2,6 +2,7 @@
 
 mod cost;
 mod edits;
+mod layer;
 mod model;
 mod pitfalls;
 mod states;
