@@ -24,7 +24,10 @@ struct Bench {
 impl Bench {
     /// With the defaults changed so, and without jitter.
     fn new(change: impl FnOnce(Builder) -> Builder) -> Self {
-        let config = change(Config::builder().jitter(0.0)).build().unwrap();
+        Self::with(change(Config::builder().jitter(0.0)).build().unwrap())
+    }
+
+    fn with(config: Config) -> Self {
         #[expect(clippy::disallowed_methods, reason = "some instant to begin with")]
         let start = Instant::now();
         Self {
