@@ -78,8 +78,8 @@ impl From<Limited> for Rejection {
     }
 }
 
-/// A place in line, from a limiter that paces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A place in line, from a limiter that paces. It can be given back once, so it cannot be copied.
+#[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Turn {
     /// How long to wait before the request goes on; often zero.

@@ -7,6 +7,7 @@ use guildhall_resilience::Outcome;
 use guildhall_resilience::adaptive::{Adaptive, AdaptiveConfig};
 use guildhall_resilience::bulkhead::{Bulkhead, BulkheadConfig, Entry, Progress};
 use guildhall_resilience::limiter::{Gcra, LeakyQueue, Quota, SlidingWindow};
+use guildhall_resilience::shed::{DelayShed, DelayShedConfig};
 use loom::thread;
 
 #[expect(clippy::disallowed_methods, reason = "some instant to begin with")]
@@ -131,5 +132,28 @@ fn an_adaptive_limit_is_not_exceeded_and_closes_windows_once() {
         // Whoever ran alone closed the window.
         assert!(calls.iter().any(|call| *call == 11));
         assert_eq!(adaptive.stats().in_flight, 0);
+    });
+}
+
+#[test]
+fn the_least_delay_is_kept_whoever_tells_it() {
+    model(|| {
+        let now = start();
+        let shed = Arc::new(DelayShed::new(DelayShedConfig::default(), now));
+        let next = now + Duration::from_millis(100);
+        let other = Arc::clone(&shed);
+        let other = thread::spawn(move || {
+            other.record(Duration::from_millis(20), now);
+            other.record(Duration::from_millis(20), next);
+        });
+        shed.record(Duration::ZERO, now);
+        other.join().unwrap();
+        // Either the short one came in time, and the first interval was good; or it came when the next had begun, where an
+        // earlier time counts as that.
+        let (first, second) = (
+            shed.pressure(next),
+            shed.pressure(next + Duration::from_millis(100)),
+        );
+        assert!((first == 0.0 && second > 0.0) || (first > 0.0 && second < first));
     });
 }

@@ -42,13 +42,13 @@ proptest! {
 fn the_last_turn_given_back_shortens_the_line_and_another_does_not() {
     let now = start();
     let queue = LeakyQueue::new(quota(1, ms(100), 1), ms(1_000), now);
-    let turns: Vec<_> = (0..3).map(|_| queue.take(now).unwrap()).collect();
-    assert!(!queue.give_back(turns[1]));
-    assert_eq!(queue.wait(now), ms(300));
-    assert!(queue.give_back(turns[2]));
-    assert!(!queue.give_back(turns[2]), "once only");
-    assert!(queue.give_back(turns[1]));
-    assert_eq!(queue.wait(now), ms(100));
+    let [first, second, third, fourth] = [(); 4].map(|()| queue.take(now).unwrap());
+    assert!(!queue.give_back(second), "two stand behind it");
+    assert_eq!(queue.wait(now), ms(400));
+    assert!(queue.give_back(fourth));
+    assert!(queue.give_back(third));
+    assert_eq!(queue.wait(now), ms(200));
+    assert!(!queue.give_back(first));
 }
 
 #[test]
