@@ -14,7 +14,7 @@
 //! Differences from there, with reasons: the limit moves once a *window* for all three (100 ms, at least 10 requests:
 //! one odd request moves nothing); a failure gives no latency (a fast refusal is no sign of a fast service), and a window
 //! counts as overloaded when a tenth of its requests failed, where Netflix takes any, which at a thousand requests a
-//! second is always; then the gradient moves, too.
+//! second is always; then the gradient moves, too; and the gradient's tolerance is 1 (see [`Gradient::tolerance`]).
 //!
 //! # What an edit keeps
 //!

@@ -1,10 +1,10 @@
 //! Tower layers over the patterns, with the feature `tower` (on by default).
 //!
-//! Each pattern has the same four files: `mod`, `layer`, `future`, `error`. Layers admit in `call`, never in
-//! `poll_ready`: a reservation that is made there and never used leaks, and it would be made before the request is
-//! known. A request that is turned away ends with a [`Rejection`](crate::Rejection) in the service's own error type,
-//! which must take one in (`S::Error: From<Rejection>`): `tower::BoxError` does as it is, and an enum of your own with
-//! one line. So stacking layers nests no error types, and refusing allocates nothing.
+//! Each pattern has the same files: `mod`, `layer`, `future`, and `error` where a rejection does not say enough. Layers
+//! admit in `call`, never in `poll_ready`: a reservation that is made there and never used leaks, and it would be made
+//! before the request is known. A request that is turned away ends with a [`Rejection`](crate::Rejection) in the
+//! service's own error type, which must take one in (`S::Error: From<Rejection>`): `tower::BoxError` does as it is, and
+//! an enum of your own with one line. So stacking layers nests no error types, and refusing allocates nothing.
 
 pub mod adaptive;
 mod admitted;
