@@ -1,6 +1,6 @@
 //! Whose time ran out, and what that says about the service that was called.
 
-use crate::{Outcome, retry::FailureClass};
+use crate::{Outcome, classify::ErrorClass, retry::FailureClass};
 
 /// Whose time ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,14 @@ impl Expiry {
         match self {
             Self::Attempt | Self::Request => Outcome::Failure,
             Self::CutShort | Self::Inherited => Outcome::Ignored,
+        }
+    }
+
+    /// The class under which [`Classify`](crate::classify::Classify) has rules for it.
+    pub const fn error(self) -> ErrorClass {
+        match self {
+            Self::Attempt | Self::Request => ErrorClass::AttemptTimeout,
+            Self::CutShort | Self::Inherited => ErrorClass::DeadlineExceeded,
         }
     }
 

@@ -8,9 +8,10 @@ use std::{
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 
-use super::{Rules, clock, deadline::Expired};
+use super::{Rules, breaker::HttpJudge, clock, deadline::Expired};
 use crate::{
     Rejection,
+    classify::{Classify, ErrorClass},
     deadline::{Deadline, header},
     retry::{Body, FailureClass, Idempotency, retry_after},
 };
@@ -56,6 +57,21 @@ impl Default for HttpRules<Box<dyn Error + Send + Sync>> {
                 FailureClass::Rejected
             } else {
                 FailureClass::Reset
+            }
+        })
+    }
+}
+
+impl Default for HttpJudge<Box<dyn Error + Send + Sync>> {
+    /// By [`Classify`]'s defaults, with boxed errors told apart as [`HttpRules::default`] does.
+    fn default() -> Self {
+        Self::new(Classify::default(), |error| {
+            if let Some(expired) = error.downcast_ref::<Expired>() {
+                expired.expiry.error()
+            } else if error.is::<Rejection>() {
+                ErrorClass::Rejected
+            } else {
+                ErrorClass::Reset
             }
         })
     }

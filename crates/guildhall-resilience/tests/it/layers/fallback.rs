@@ -19,7 +19,7 @@ use tower::{BoxError, Layer, Service, ServiceExt};
 use super::script::{End, Script, request};
 
 #[derive(Clone)]
-struct ByPath;
+pub(super) struct ByPath;
 
 impl Answers<Request<&'static str>, Response<&'static str>> for ByPath {
     type Key = String;

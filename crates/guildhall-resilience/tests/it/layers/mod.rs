@@ -5,3 +5,4 @@ mod fallback;
 mod hedge;
 mod retry;
 mod script;
+mod stack;
