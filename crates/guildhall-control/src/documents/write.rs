@@ -255,7 +255,8 @@ fn encode(
         None => None,
     };
     stamp(&mut put.document, caller, created, now);
-    Ok(Some(put.document.to_stored()?.into()))
+    // A copy of the exact length: the store keeps it as long as the document lives.
+    Ok(Some(Bytes::copy_from_slice(&put.document.to_stored()?)))
 }
 
 /// Fills in what the server owns.

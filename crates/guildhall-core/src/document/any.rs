@@ -1,6 +1,6 @@
 //! Any document, behind an `Arc`: what snapshots hold and watches carry.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -90,10 +90,17 @@ macro_rules! documents {
 
             /// What the store keeps under the spec's key: metadata without revision, and spec.
             pub fn to_stored(&self) -> Result<Vec<u8>, serde_json::Error> {
-                let metadata = Metadata { revision: 0, ..self.metadata().clone() };
+                let metadata = match self.metadata() {
+                    unnumbered if unnumbered.revision == 0 => Cow::Borrowed(unnumbered),
+                    numbered => Cow::Owned(Metadata { revision: 0, ..numbered.clone() }),
+                };
+                let mut json = Vec::with_capacity(USUAL);
                 match self {
-                    $(Self::$kind(object) => serde_json::to_vec(&Stored { metadata, spec: &object.spec }),)*
+                    $(Self::$kind(object) => {
+                        serde_json::to_writer(&mut json, &Storing { metadata, spec: &object.spec })?;
+                    })*
                 }
+                Ok(json)
             }
 
             /// Reads what [`Document::to_stored`] wrote, at the store's `revision`; lenient: what a newer
@@ -152,8 +159,18 @@ documents! {
     HttpRoute: route::HttpRoute,
 }
 
-/// What the store keeps of a document under its spec's key.
-#[derive(Serialize, Deserialize)]
+/// Nearly every document is shorter than this, in bytes.
+const USUAL: usize = 1024;
+
+/// What the store keeps of a document under its spec's key, as it is written.
+#[derive(Serialize)]
+struct Storing<'a, S> {
+    metadata: Cow<'a, Metadata>,
+    spec: &'a S,
+}
+
+/// The same as it is read.
+#[derive(Deserialize)]
 struct Stored<S> {
     metadata: Metadata,
     spec: S,

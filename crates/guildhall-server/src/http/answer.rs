@@ -12,6 +12,9 @@ use super::problem::{Refusal, refuse};
 /// What a handler answers.
 pub(crate) type Answer = Response<AnswerBody>;
 
+/// Most answers are shorter than this, in bytes.
+const USUAL: usize = 1024;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// `bytes` of the type `content_type`.
@@ -35,13 +38,15 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<Answer, Refusal> {
 
 /// `value` as JSON text.
 pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Result<Bytes, Refusal> {
-    serde_json::to_vec(value).map(Bytes::from).map_err(|error| {
+    let mut json = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut json, value).map_err(|error| {
         tracing::error!(%error, "an answer does not serialise");
         refuse(
             Code::Internal,
             "the answer could not be written; the server's log has the cause",
         )
-    })
+    })?;
+    Ok(json.into())
 }
 
 /// Text for people.
