@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use guildhall_bench_micro::{Contender, compare, wanted};
 use guildhall_resilience::Outcome;
 use guildhall_resilience::adaptive::{Adaptive, AdaptiveConfig};
-use guildhall_resilience::bulkhead::{Bulkhead, BulkheadConfig};
+use guildhall_resilience::bulkhead::{Bulkhead, BulkheadConfig, Entry};
 use guildhall_resilience::shed::{Criticality, DelayShed, DelayShedConfig};
 use tokio::sync::Semaphore;
 
@@ -34,27 +34,33 @@ fn bulkhead(threads: usize) {
         &[
             Contender::new("ours, borrowed", |n| {
                 for _ in 0..n {
-                    drop(black_box(Bulkhead::enter(&*bulkhead, None, now, || ())));
+                    if let Ok(Entry::Admitted(permit)) =
+                        Bulkhead::enter(&*bulkhead, None, now, || ())
+                    {
+                        drop(black_box(permit));
+                    }
                 }
             }),
             Contender::new("tokio::sync::Semaphore, borrowed", |n| {
                 for _ in 0..n {
-                    drop(black_box(semaphore.try_acquire()));
+                    if let Ok(permit) = semaphore.try_acquire() {
+                        drop(black_box(permit));
+                    }
                 }
             }),
             Contender::new("ours, owned", |n| {
                 for _ in 0..n {
-                    drop(black_box(Bulkhead::enter(
-                        Arc::clone(&bulkhead),
-                        None,
-                        now,
-                        || (),
-                    )));
+                    let owned = Arc::clone(&bulkhead);
+                    if let Ok(Entry::Admitted(permit)) = Bulkhead::enter(owned, None, now, || ()) {
+                        drop(black_box(permit));
+                    }
                 }
             }),
             Contender::new("tokio::sync::Semaphore, owned", |n| {
                 for _ in 0..n {
-                    drop(black_box(Arc::clone(&semaphore).try_acquire_owned()));
+                    if let Ok(permit) = Arc::clone(&semaphore).try_acquire_owned() {
+                        drop(black_box(permit));
+                    }
                 }
             }),
         ],
