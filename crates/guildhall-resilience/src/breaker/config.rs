@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
+
 use crate::ConfigError;
 
 /// Which calls a closed breaker judges by.
@@ -71,6 +73,16 @@ impl Config {
     /// The window it judges by.
     pub fn window(&self) -> Window {
         self.window
+    }
+
+    /// How long it is open after having opened so often already.
+    pub(super) fn open_time(&self, opened: u32, random: &mut Rng) -> Duration {
+        let doubled = self
+            .open_for
+            .saturating_mul(1u32.checked_shl(opened).unwrap_or(u32::MAX))
+            .min(self.open_for_at_most);
+        let jitter = f64::from(self.jitter.0) / f64::from(Share::WHOLE);
+        doubled.mul_f64(1.0 + jitter * (2.0 * random.f64() - 1.0))
     }
 
     /// How long a round of probes may take.

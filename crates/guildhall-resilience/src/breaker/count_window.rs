@@ -94,7 +94,7 @@ impl CountWindow {
         let Some(place) = self.take_place(at) else {
             return;
         };
-        let outcome = u64::from(call.failed) * FAILED | u64::from(call.slow) * SLOW;
+        let outcome = (u64::from(call.failed) * FAILED) | (u64::from(call.slow) * SLOW);
         // First added, then put where another can take it off again.
         if !self.add(at.epoch, outcome, 0) {
             return;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::config::{Config, Share, Window};
+use super::config::{Config, Window};
 use super::count_window::CountWindow;
 use super::permit::{Pass, Permit, Refusal};
 use super::snapshot::Snapshot;
@@ -539,15 +539,9 @@ impl Breaker {
     }
 
     fn open(&self, cold: &mut Cold, from: Word, reason: Reason, now: Instant) -> Transition {
-        let first = cold.config.open_for;
-        let doubled = first
-            .checked_mul(1u32.checked_shl(cold.opened).unwrap_or(u32::MAX))
-            .unwrap_or(Duration::MAX)
-            .min(cold.config.open_for_at_most);
+        let open_for = cold.config.open_time(cold.opened, &mut cold.random);
         cold.opened = cold.opened.saturating_add(1);
-        let jitter = f64::from(cold.config.jitter.0) / f64::from(Share::WHOLE);
-        let factor = 1.0 + jitter * (2.0 * cold.random.f64() - 1.0);
-        let until = self.after(now, doubled.mul_f64(factor));
+        let until = self.after(now, open_for);
         self.transition(cold, from, State::Open, reason, until, now)
     }
 
