@@ -13,6 +13,35 @@ pub enum Change {
     Deleted(DocumentKey),
 }
 
+/// What an event of a watch says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// A document is new to the watch, or part of the state being told.
+    Added,
+    /// A document or its status is different.
+    Modified,
+    /// A document is gone, or left the filter.
+    Deleted,
+    /// Everything up to the event's index has been told.
+    Bookmark,
+    /// What was told no longer holds: what follows as `added` up to the next bookmark is all there
+    /// is.
+    Resync,
+}
+
+impl EventKind {
+    /// As in an event stream's `event:` line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Modified => "modified",
+            Self::Deleted => "deleted",
+            Self::Bookmark => "bookmark",
+            Self::Resync => "resync",
+        }
+    }
+}
+
 /// A step of a snapshot.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Update {

@@ -27,4 +27,4 @@ pub use problem::{PROBLEM_JSON, Problem};
 pub use report::{HeartbeatAnswer, MaintenanceBody, ReportBody};
 pub use status::{RoleStatus, Status, StoreStatus};
 pub use timeline::Timeline;
-pub use watch::{EventKind, Resync, WatchEvent, WatchEventError};
+pub use watch::{Resync, WatchEvent, WatchEventError, encode_event};

@@ -1,44 +1,17 @@
 //! The events of a watch, typed, and as they stand in an event stream.
 
 use guildhall_core::document::{Document, Index, IndexError, read};
+use guildhall_core::source::EventKind;
 use serde::{Deserialize, Serialize};
 
 use super::{DeletedDocument, DocumentError, read_document, sse};
 
-/// The names of a watch's events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EventKind {
-    /// A document is new, or is told for the first time.
-    Added,
-    /// A document or its status is different.
-    Modified,
-    /// A document is gone, or left the filter.
-    Deleted,
-    /// Everything up to the event's id has been told.
-    Bookmark,
-    /// What was told no longer holds: everything follows anew, up to the next bookmark.
-    Resync,
-}
-
-impl EventKind {
-    /// As in `event:`.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Modified => "modified",
-            Self::Deleted => "deleted",
-            Self::Bookmark => "bookmark",
-            Self::Resync => "resync",
-        }
-    }
-
-    /// Writes the event as it stands in the stream. `data` is JSON on one line; a bookmark's is
-    /// `{}`. `id` belongs on a revision's last event only, so that a resumed stream never begins
-    /// in the middle of one.
-    pub fn encode(self, id: Option<Index>, data: &[u8], out: &mut Vec<u8>) {
-        let id = id.map(|id| id.to_string());
-        sse::encode(self.word(), id.as_deref(), data, out);
-    }
+/// Writes an event as it stands in the stream. `data` is JSON on one line; a bookmark's is `{}`.
+/// `id` belongs on a revision's last event only, so that a resumed stream never begins in the
+/// middle of one.
+pub fn encode_event(kind: EventKind, id: Option<Index>, data: &[u8], out: &mut Vec<u8>) {
+    let id = id.map(|id| id.to_string());
+    sse::encode(kind.word(), id.as_deref(), data, out);
 }
 
 /// Why everything follows anew: the data of a `resync`.
@@ -118,7 +91,7 @@ impl WatchEvent {
             Self::Bookmark => b"{}".to_vec(),
             Self::Resync(resync) => serde_json::to_vec(resync)?,
         };
-        self.kind().encode(id, &data, out);
+        encode_event(self.kind(), id, &data, out);
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use guildhall_core::document::{Document, DocumentKey, Index};
+use guildhall_core::source::EventKind;
 
 /// What one revision did to one document; shared by everyone who is told.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(crate) struct DocumentChange {
 /// The change as some watchers are told it, on the wire.
 #[derive(Debug)]
 struct Rendering {
-    word: &'static str,
+    kind: EventKind,
     index: Option<Index>,
     bytes: Bytes,
 }
@@ -40,34 +41,6 @@ impl DocumentChange {
             before,
             after,
             renderings: Mutex::new(Vec::new()),
-        }
-    }
-}
-
-/// What an event says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EventKind {
-    /// The document is new to the scope, or part of the state being sent.
-    Added,
-    /// It changed.
-    Modified,
-    /// It is gone, or left the scope.
-    Deleted,
-    /// Everything up to the event's index has been told.
-    Bookmark,
-    /// Forget everything: what follows as `added` up to the next bookmark is all there is.
-    Resync,
-}
-
-impl EventKind {
-    /// As in an event stream's `event:` line.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Modified => "modified",
-            Self::Deleted => "deleted",
-            Self::Bookmark => "bookmark",
-            Self::Resync => "resync",
         }
     }
 }
@@ -145,34 +118,34 @@ impl Event {
         }
     }
 
-    /// What `render` makes of the event when it is told as `word`: for a change made once, for all
-    /// watchers who are told the same. `render` must need nothing but the event and the word.
+    /// What `render` makes of the event when it is told as `kind`: for a change made once, for all
+    /// watchers who are told the same. `render` must need nothing but the event and the kind.
     ///
     /// # Errors
     /// Those of `render`.
     pub fn rendered<E>(
         &self,
-        word: &'static str,
+        kind: EventKind,
         render: impl FnOnce() -> Result<Bytes, E>,
     ) -> Result<Bytes, E> {
         let Payload::Change(change) = &self.payload else {
             return render();
         };
         // Held while rendering: of 10,000 watchers who come at once, one does the work. There are
-        // at most as many renderings as words times two.
+        // at most as many renderings as kinds times two.
         let mut renderings = change
             .renderings
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let known = renderings
             .iter()
-            .find(|rendering| rendering.word == word && rendering.index == self.index);
+            .find(|rendering| rendering.kind == kind && rendering.index == self.index);
         if let Some(rendering) = known {
             return Ok(rendering.bytes.clone());
         }
         let bytes = render()?;
         renderings.push(Rendering {
-            word,
+            kind,
             index: self.index,
             bytes: bytes.clone(),
         });

@@ -16,7 +16,8 @@ mod source;
 mod subscriber;
 mod subscription;
 
-pub use event::{Event, EventKind};
+pub use event::Event;
+pub use guildhall_core::source::EventKind;
 pub use hub::HubStatistics;
 pub use options::WatchOptions;
 pub use poll::Polled;

@@ -293,15 +293,15 @@ async fn an_event_is_rendered_once_for_all_who_are_told() {
     let mut rendered = 0;
     for watch in &mut watches {
         let event = event(watch).await;
-        for word in ["added", "modified"] {
-            let bytes = event.rendered(word, || {
+        for kind in [EventKind::Added, EventKind::Modified] {
+            let bytes = event.rendered(kind, || {
                 rendered += 1;
-                Ok::<_, Infallible>(word.into())
+                Ok::<_, Infallible>(kind.word().into())
             });
-            assert_eq!(bytes, Ok(word.into()));
+            assert_eq!(bytes, Ok(kind.word().into()));
         }
     }
-    assert_eq!(rendered, 2, "once in each word");
+    assert_eq!(rendered, 2, "once as each kind");
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,10 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::Stream;
-use guildhall_api::wire::{Code, DeletedDocument, EventKind, Resync, header as names, sse};
+use guildhall_api::wire::{Code, DeletedDocument, Resync, encode_event, header as names, sse};
 use guildhall_control::{
     Control,
-    watch::{Event, EventKind as Told, Kinds, Scope, Subscription},
+    watch::{Event, EventKind, Kinds, Scope, Subscription},
 };
 use guildhall_core::{
     document::{Document, Index, Kind, nearest},
@@ -222,13 +222,7 @@ impl Piece {
 impl Events {
     /// The event as it stands in the stream; nothing if this watcher is not told of it.
     fn frame(&mut self, event: &Event) -> Bytes {
-        let mut kind = match event.kind() {
-            Told::Added => EventKind::Added,
-            Told::Modified => EventKind::Modified,
-            Told::Deleted => EventKind::Deleted,
-            Told::Bookmark => EventKind::Bookmark,
-            Told::Resync => EventKind::Resync,
-        };
+        let mut kind = event.kind();
         if let Some(narrow) = &mut self.filter {
             match narrow.told(kind, event.document()) {
                 Some(told) => kind = told,
@@ -237,7 +231,7 @@ impl Events {
                 None => return Bytes::new(),
             }
         }
-        let frame = event.rendered(kind.word(), || encode(kind, event));
+        let frame = event.rendered(kind, || encode(kind, event));
         frame.unwrap_or_else(|error| {
             tracing::error!(%error, "an event does not serialise");
             Bytes::new()
@@ -260,7 +254,7 @@ fn encode(kind: EventKind, event: &Event) -> Result<Bytes, serde_json::Error> {
     };
     let mut frame = Vec::new();
     if let Some(data) = data.transpose()? {
-        kind.encode(event.index(), &data, &mut frame);
+        encode_event(kind, event.index(), &data, &mut frame);
     }
     Ok(frame.into())
 }
