@@ -100,14 +100,9 @@ impl Connection {
         Ok(())
     }
 
-    /// The next bytes of a stream, as they came (chunk sizes included). Those before are gone.
-    pub(crate) async fn more(&mut self) -> Result<&[u8]> {
-        if self.spent > 0 || self.buffer.is_empty() {
-            self.buffer.clear();
-            self.fill().await?;
-        }
-        self.spent = self.buffer.len();
-        Ok(&self.buffer)
+    /// The socket, for who reads the stream otherwise. What was read ahead is gone.
+    pub(crate) fn into_socket(self) -> Result<std::net::TcpStream> {
+        Ok(self.stream.into_std()?)
     }
 
     async fn fill(&mut self) -> Result<()> {

@@ -2,16 +2,15 @@
 //! moment the change's request leaves until a watcher has read the changed instance; so it holds the commit, too, and
 //! the load's own reading, which on this machine competes with the server for the cores.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::io::Write;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
-use memchr::memmem::Finder;
-use tokio::sync::Notify;
 
+use super::audience::{Audience, News};
 use super::fleet::{self, Instance, SERVICES};
 use super::peers::{self, GUILDHALL, Named, Registry, Running};
 use crate::figures::{megabytes, milliseconds, number};
@@ -29,8 +28,6 @@ const CHANGES_SPREAD: u64 = 400;
 const CHANGES_ON_ONE: u64 = 20;
 /// Between a change that all have heard of and the next.
 const PAUSE: Duration = Duration::from_millis(20);
-/// After this long a watcher has missed the change.
-const MISSED: Duration = Duration::from_secs(20);
 
 /// How the watchers are placed.
 #[derive(Clone, Copy, PartialEq)]
@@ -145,151 +142,69 @@ fn measure(
     let running = registry.start(&site.dir(name)?)?;
     peers::fill(registry, &running, SERVICES)?;
     let empty = running.server.usage()?;
-    load::on_own_thread(None, || async {
-        let board = Rc::new(Board {
-            registry: Arc::clone(registry),
-            needle: RefCell::new(Finder::new(b"").into_owned()),
-            change: Cell::new(0),
+    let sockets = load::on_own_thread(None, || attach(registry, &running, placement))?;
+    let mut audience = Audience::new(sockets)?;
+    let mut latency = load::histogram()?;
+    let before = running.server.usage()?;
+    for change in 1..=placement.changes() {
+        let number = match placement {
+            Placement::Spread => change * 7919 % SERVICES,
+            Placement::OnOne => 0,
+        };
+        let instance = Instance { number, change };
+        let mut request = Vec::new();
+        registry.register(instance, &mut request);
+        let mut asked = TcpStream::connect(running.address)?;
+        asked.set_nodelay(true)?;
+        let sent = Instant::now();
+        asked.write_all(&request)?;
+        let news = News {
+            asked: &mut asked,
+            needle: &registry.needle(instance),
+            sent,
             audience: placement.audience(),
-            sent: Cell::new(Instant::now()),
-            heard: Cell::new(0),
-            latency: RefCell::new(load::histogram()?),
-            failure: RefCell::new(None),
-            news: Notify::new(),
-        });
-        attach(&board, &running, placement).await?;
-        let before = running.server.usage()?;
-        for change in 1..=placement.changes() {
-            tell(&board, &running, placement, change).await?;
-            tokio::time::sleep(PAUSE).await;
-        }
-        let after = running.server.usage()?;
-        let notices = placement.changes() * placement.audience();
-        Ok(Found {
-            latency: board.latency.borrow().clone(),
-            cpu_us: after.since(before).cpu.as_secs_f64() * 1e6 / notices as f64,
-            resident: before.resident.saturating_sub(empty.resident) as f64,
-        })
+        };
+        audience.hear(news, &mut latency)?;
+        std::thread::sleep(PAUSE);
+    }
+    let after = running.server.usage()?;
+    let notices = placement.changes() * placement.audience();
+    Ok(Found {
+        latency,
+        cpu_us: after.since(before).cpu.as_secs_f64() * 1e6 / notices as f64,
+        resident: before.resident.saturating_sub(empty.resident) as f64,
     })
 }
 
-/// What the watchers and the one who makes the changes share, all on one thread.
-struct Board {
-    registry: Arc<dyn Registry>,
-    /// What the current change looks like on the wire, and which it is.
-    needle: RefCell<Finder<'static>>,
-    change: Cell<u64>,
-    /// How many are to hear of it.
-    audience: u64,
-    sent: Cell<Instant>,
-    heard: Cell<u64>,
-    latency: RefCell<Histogram<u64>>,
-    failure: RefCell<Option<anyhow::Error>>,
-    news: Notify,
-}
-
 /// Opens every watch, a bounded number at a time.
-async fn attach(board: &Rc<Board>, running: &Running, placement: Placement) -> Result<()> {
+async fn attach(
+    registry: &Arc<dyn Registry>,
+    running: &Running,
+    placement: Placement,
+) -> Result<Vec<TcpStream>> {
     let opening = Instant::now();
+    let mut sockets = Vec::new();
     let mut pending = Vec::new();
     for watcher in 0..WATCHERS {
-        let board = Rc::clone(board);
+        let registry = Arc::clone(registry);
         let address = running.address;
         pending.push(tokio::task::spawn_local(async move {
             let mut request = Vec::new();
             let service = fleet::service(placement.service_of(watcher));
-            board.registry.watch(&service, &mut request);
+            registry.watch(&service, &mut request);
             let mut connection = Connection::open(address).await?;
             connection.subscribe(&request).await?;
-            tokio::task::spawn_local(listen(board, connection));
-            anyhow::Ok(())
+            connection.into_socket()
         }));
-        if pending.len() == CONNECTING {
+        if pending.len() == CONNECTING || watcher + 1 == WATCHERS {
             for opened in pending.drain(..) {
-                opened.await.context("a watcher's task failed")??;
+                sockets.push(opened.await.context("a watcher's task failed")??);
             }
         }
-    }
-    for opened in pending {
-        opened.await.context("a watcher's task failed")??;
     }
     eprintln!(
         "    {WATCHERS} watchers after {} ms",
         number(milliseconds(opening.elapsed()))
     );
-    Ok(())
-}
-
-/// One watcher: notes when the current change comes by.
-async fn listen(board: Rc<Board>, mut connection: Connection) {
-    // What was read last, and before it the end of what came earlier: a change may come in two pieces.
-    let mut window = Vec::new();
-    let mut heard = 0;
-    loop {
-        let bytes = match connection.more().await {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                *board.failure.borrow_mut() = Some(error);
-                board.news.notify_one();
-                return;
-            }
-        };
-        window.extend_from_slice(bytes);
-        let needle = board.needle.borrow();
-        let change = board.change.get();
-        if change != heard && needle.find(&window).is_some() {
-            load::record(&mut board.latency.borrow_mut(), board.sent.get().elapsed());
-            heard = change;
-            board.heard.set(board.heard.get() + 1);
-            if board.heard.get() == board.audience {
-                board.news.notify_one();
-            }
-        }
-        let keep = needle.needle().len().max(1) - 1;
-        window.drain(..window.len().saturating_sub(keep));
-    }
-}
-
-/// Makes one change and waits until all who watch it have heard.
-async fn tell(
-    board: &Rc<Board>,
-    running: &Running,
-    placement: Placement,
-    change: u64,
-) -> Result<()> {
-    let number = match placement {
-        Placement::Spread => change * 7919 % SERVICES,
-        Placement::OnOne => 0,
-    };
-    let instance = Instance { number, change };
-    let mut bytes = Vec::new();
-    board.registry.register(instance, &mut bytes);
-    let mut connection = Connection::open(running.address).await?;
-    *board.needle.borrow_mut() = Finder::new(&board.registry.needle(instance)).into_owned();
-    board.change.set(change);
-    board.heard.set(0);
-    board.sent.set(Instant::now());
-    let reply = connection.send(&bytes).await?;
-    ensure!(
-        reply.is_success(),
-        "a change was refused with status {}",
-        reply.status
-    );
-    let all_heard = async {
-        while board.heard.get() < placement.audience() {
-            if let Some(error) = board.failure.borrow_mut().take() {
-                return Err(error.context("a watcher lost its stream"));
-            }
-            board.news.notified().await;
-        }
-        Ok(())
-    };
-    match tokio::time::timeout(MISSED, all_heard).await {
-        Ok(heard) => heard,
-        Err(_) => bail!(
-            "{} of {} watchers heard of a change",
-            board.heard.get(),
-            placement.audience()
-        ),
-    }
+    Ok(sockets)
 }

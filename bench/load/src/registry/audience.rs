@@ -1,0 +1,153 @@
+//! The watchers' end of many streams: one thread reads them all over one epoll. A task a stream would cost about as much
+//! as the notice that is measured, and both come off the same cores.
+
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use hdrhistogram::Histogram;
+use memchr::memmem::Finder;
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll;
+
+use crate::load;
+
+/// Bytes read from a stream at a time.
+const PIECE: usize = 64 * 1024;
+/// After this long a watcher has missed the change.
+const MISSED: Duration = Duration::from_secs(20);
+/// Streams that are quiet this long have told the state they begin with.
+const SETTLED: Duration = Duration::from_millis(300);
+/// While more than so many have heard and others have not, the reader looks only every [`REST`], as a network card
+/// moderates its interrupts: waking it for each notice would cost the server more than the notice.
+const BURST: u64 = 64;
+const REST: Duration = Duration::from_micros(200);
+
+/// All streams.
+pub(super) struct Audience {
+    epoll: OwnedFd,
+    streams: Vec<Stream>,
+    buffer: Vec<u8>,
+    ready: Vec<epoll::Event>,
+}
+
+struct Stream {
+    socket: TcpStream,
+    /// The end of what was read before: a change may come in two pieces.
+    tail: Vec<u8>,
+    has_heard: bool,
+}
+
+/// A change that is about to be made.
+pub(super) struct News<'a> {
+    /// The connection over which its request was sent.
+    pub(super) asked: &'a mut TcpStream,
+    /// What a stream holds that tells it.
+    pub(super) needle: &'a [u8],
+    /// When the request left.
+    pub(super) sent: Instant,
+    /// How many are to hear of it.
+    pub(super) audience: u64,
+}
+
+impl Audience {
+    /// Listens to these streams, whose replies have begun.
+    pub(super) fn new(sockets: Vec<TcpStream>) -> Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        for (number, socket) in sockets.iter().enumerate() {
+            socket.set_nonblocking(true)?;
+            let data = epoll::EventData::new_u64(number as u64);
+            epoll::add(&epoll, socket, data, epoll::EventFlags::IN)?;
+        }
+        let streams = sockets.into_iter().map(|socket| Stream {
+            socket,
+            tail: Vec::new(),
+            has_heard: false,
+        });
+        let mut audience = Self {
+            epoll,
+            streams: streams.collect(),
+            buffer: vec![0; PIECE],
+            ready: Vec::with_capacity(1024),
+        };
+        while audience.look(SETTLED, None)? > 0 {}
+        Ok(audience)
+    }
+
+    /// Reads until all have heard, noting after how long each did, and the request has been answered.
+    pub(super) fn hear(&mut self, news: News<'_>, latency: &mut Histogram<u64>) -> Result<()> {
+        for stream in &mut self.streams {
+            stream.has_heard = false;
+        }
+        let needle = Finder::new(news.needle);
+        let mut heard = 0;
+        while heard < news.audience {
+            ensure!(
+                news.sent.elapsed() < MISSED,
+                "{heard} of {} watchers heard of a change",
+                news.audience
+            );
+            if heard > BURST {
+                std::thread::sleep(REST);
+            }
+            self.look(
+                MISSED,
+                Some((&needle, &mut |at: Instant| {
+                    load::record(latency, at - news.sent);
+                    heard += 1;
+                })),
+            )?;
+        }
+        let mut status = [0; 12];
+        news.asked.read_exact(&mut status)?;
+        let status = String::from_utf8_lossy(&status);
+        ensure!(
+            status.starts_with("HTTP/1.1 2"),
+            "a change was refused: {status}"
+        );
+        Ok(())
+    }
+
+    /// Waits for bytes and reads them; says how many streams had any.
+    fn look(
+        &mut self,
+        patience: Duration,
+        mut wanted: Option<(&Finder<'_>, &mut dyn FnMut(Instant))>,
+    ) -> Result<usize> {
+        self.ready.clear();
+        let patience = Timespec::try_from(patience).context("the patience is too long")?;
+        epoll::wait(
+            &self.epoll,
+            spare_capacity(&mut self.ready),
+            Some(&patience),
+        )?;
+        for event in &self.ready {
+            let stream = &mut self.streams[event.data.u64() as usize];
+            let known = stream.tail.len();
+            self.buffer[..known].copy_from_slice(&stream.tail);
+            let read = match stream.socket.read(&mut self.buffer[known..]) {
+                Ok(0) => bail!("a watcher lost its stream"),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error).context("a watcher's stream"),
+            };
+            let Some((needle, heard)) = &mut wanted else {
+                continue;
+            };
+            let window = &self.buffer[..known + read];
+            if !stream.has_heard && needle.find(window).is_some() {
+                stream.has_heard = true;
+                heard(Instant::now());
+            }
+            let keep = (needle.needle().len() - 1).min(window.len());
+            stream.tail.clear();
+            stream
+                .tail
+                .extend_from_slice(&window[window.len() - keep..]);
+        }
+        Ok(self.ready.len())
+    }
+}
