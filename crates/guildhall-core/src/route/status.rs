@@ -85,6 +85,8 @@ pub enum ConditionType {
     PartiallyInvalid,
     /// The data plane has it.
     Programmed,
+    /// Another policy of the same target wins some of its fields.
+    Conflicted,
 }
 
 /// Whether a condition holds.
@@ -100,7 +102,7 @@ pub enum ConditionStatus {
 
 impl Condition {
     /// A condition about `revision` of a document.
-    pub(super) fn new(
+    pub(crate) fn new(
         condition_type: ConditionType,
         holds: bool,
         reason: &'static str,

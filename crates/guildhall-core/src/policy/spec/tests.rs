@@ -1,0 +1,1 @@
+//! The spec alone: what is refused, and with which remedy.
