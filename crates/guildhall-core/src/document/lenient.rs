@@ -41,7 +41,7 @@ pub fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
 }
 
 /// The same, with `remedies` for words that are not known here.
-pub(super) fn read_with<T: DeserializeOwned>(
+pub(crate) fn read_with<T: DeserializeOwned>(
     json: &[u8],
     remedies: Remedies,
 ) -> Result<T, serde_json::Error> {

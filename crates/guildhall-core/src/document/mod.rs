@@ -9,7 +9,7 @@ mod body;
 mod index;
 mod key;
 mod kind;
-mod lenient;
+pub(crate) mod lenient;
 mod metadata;
 mod name;
 mod object;

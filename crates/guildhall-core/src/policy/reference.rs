@@ -170,3 +170,95 @@ pub(super) fn words(name: &str) -> Option<&'static [&'static str]> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+    use crate::policy::spec::*;
+
+    /// What serde says the type takes.
+    fn taken<T: DeserializeOwned + std::fmt::Debug>() -> Vec<String> {
+        let refused = serde_json::from_str::<T>("\"\"").unwrap_err().to_string();
+        refused
+            .split('`')
+            .skip(3)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn the_words_are_those_of_the_types() {
+        let types = [
+            ("BalancerType", taken::<BalancerType>()),
+            ("KeyType", taken::<KeyType>()),
+            ("RetryOn", taken::<RetryOn>()),
+            ("WindowType", taken::<WindowType>()),
+            ("CallError", taken::<CallError>()),
+            ("ForcedState", taken::<ForcedState>()),
+            ("RateLimitAlgorithm", taken::<RateLimitAlgorithm>()),
+            ("AdaptiveAlgorithm", taken::<AdaptiveAlgorithm>()),
+            ("FallbackCause", taken::<FallbackCause>()),
+        ];
+        for (name, taken) in types {
+            assert_eq!(words(name).unwrap(), taken, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_type_that_is_linked_has_its_table() {
+        for field in DESCRIBED.iter().flat_map(|described| described.fields) {
+            let word = kind(field);
+            if let Some((_, link)) = word.split_once("](#") {
+                let link = link.trim_end_matches(')');
+                let tables = DESCRIBED
+                    .iter()
+                    .filter(|described| described.section.is_none());
+                assert!(
+                    tables
+                        .map(|table| table.name.to_lowercase())
+                        .any(|name| name == link),
+                    "{field:?}"
+                );
+            }
+        }
+        for section in Section::ALL {
+            assert!(
+                DESCRIBED
+                    .iter()
+                    .any(|described| described.section == Some(section.name())),
+                "{section:?}"
+            );
+        }
+    }
+
+    /// UPDATE_REFERENCE=1 writes it.
+    #[test]
+    fn the_policies_reference_is_up_to_date() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docs/reference/policies.md"
+        );
+        let page = markdown();
+        for described in DESCRIBED {
+            for field in described.fields {
+                assert!(
+                    page.contains(&format!("| `{}` |", field.name)),
+                    "{}.{}",
+                    described.name,
+                    field.name
+                );
+            }
+        }
+        if std::env::var_os("UPDATE_REFERENCE").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            written == page,
+            "docs/reference/policies.md is out of date: its first line says how to write it"
+        );
+    }
+}
