@@ -14,3 +14,4 @@ mod graph;
 mod health;
 mod memory;
 mod newer;
+mod policy;

@@ -6,10 +6,10 @@ use guildhall_resilience::balance::{
     Algorithm, MaglevSize, PanicThreshold, PeakEwmaConfig, RingConfig, SlowStart, ZonePreference,
 };
 
-use super::{At, share};
+use super::{At, KeyedBy, share};
 use crate::{
     document::Problems,
-    policy::spec::{self, BalancerType, KeyType, LoadBalancer, RequestKey},
+    policy::spec::{self, BalancerType, LoadBalancer},
 };
 
 /// Which endpoint takes a request.
@@ -18,7 +18,7 @@ pub struct BalanceRule {
     /// How endpoints are chosen.
     pub algorithm: Algorithm,
     /// What of a request is hashed, where the algorithm uses a hash.
-    pub hash_on: RequestKey,
+    pub hash_on: KeyedBy,
     /// How an endpoint's latency is remembered.
     pub ewma: PeakEwmaConfig,
     /// How a new endpoint's weight grows.
@@ -33,12 +33,11 @@ impl LoadBalancer {
     pub(super) fn compile(&self, at: &At<'_>, problems: &mut Problems) -> Option<BalanceRule> {
         let before = problems.0.len();
         let algorithm = self.choice(at, problems);
-        let hash_on = self.consistent_hash.clone().unwrap_or(RequestKey {
-            source: KeyType::SourceIP,
-            name: None,
-            index: None,
-        });
-        hash_on.validate(&at.pointer.field("consistentHash"), problems);
+        let mut hash_on = KeyedBy::default();
+        if let Some(key) = &self.consistent_hash {
+            key.validate(&at.pointer.field("consistentHash"), problems);
+            hash_on = key.compile().unwrap_or_default();
+        }
         let mut ewma = PeakEwmaConfig::default();
         if let Some(decay) = self.ewma_decay {
             ewma.decay = decay.get();

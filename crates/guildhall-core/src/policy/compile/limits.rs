@@ -8,7 +8,7 @@ use guildhall_resilience::{
     limiter::{Quota, WarmUpConfig},
 };
 
-use super::{At, share};
+use super::{At, KeyedBy, share};
 use crate::{
     document::{Pointer, Problems},
     policy::spec::{
@@ -59,7 +59,7 @@ pub enum Limiter {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimiterKey {
     /// What of a request makes its key.
-    pub key: RequestKey,
+    pub by: KeyedBy,
     /// How many keys are remembered.
     pub capacity: usize,
 }
@@ -143,10 +143,9 @@ impl RateLimitRule {
                 Limiter::WarmUp(at.take(config, &names, problems)?.with_max_wait(max_wait))
             }
         };
-        let key = self.key.clone().map(|key| LimiterKey {
-            key,
-            capacity: self.max_keys.unwrap_or(10_000) as usize,
-        });
+        let capacity = self.max_keys.unwrap_or(10_000) as usize;
+        let key = self.key.as_ref().and_then(RequestKey::compile);
+        let key = key.map(|by| LimiterKey { by, capacity });
         Some(LimitRule {
             name: self.name.clone(),
             limiter,

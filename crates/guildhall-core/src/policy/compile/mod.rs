@@ -31,6 +31,7 @@
 mod balancer;
 mod breaker;
 mod fallback;
+mod key;
 mod limits;
 mod retry;
 mod timeouts;
@@ -45,6 +46,7 @@ use serde::Serialize;
 pub use balancer::BalanceRule;
 pub use breaker::{BreakerRule, ForcedOrder};
 pub use fallback::{FallbackRule, FallbackTarget, FixedAnswer, KeptAnswers};
+pub use key::KeyedBy;
 pub use limits::{LimitRule, Limiter, LimiterKey};
 pub use retry::{HedgeRule, RetryRule};
 pub use timeouts::TimeoutRule;
