@@ -12,6 +12,8 @@
 //! - [`status`]: the conditions that say what became of a policy.
 //! - [`reference`](mod@reference): docs/reference/policies.md, made from the declarations.
 //!
+//! The kind is not registered with the documents: docs/design/resilience.md says why, and when it will be.
+//!
 //! # Example
 //!
 //! ```

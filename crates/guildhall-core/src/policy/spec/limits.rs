@@ -142,7 +142,7 @@ object! {
         smoothing "smoothing": f64, default "0.2", from "Netflix's `smoothing`";
         optional
         /// How many times the average latency is borne, 1 to 100.
-        rtt_tolerance "rttTolerance": f64, default "1.5", from "Netflix's `rttTolerance`";
+        rtt_tolerance "rttTolerance": f64, default "1", from "Netflix's `rttTolerance`, as first published";
         optional
         /// How many windows the average looks back on, 10 or more.
         long_window "longWindow": u32, default "600", from "Netflix's `longWindow`";

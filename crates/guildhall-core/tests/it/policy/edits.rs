@@ -83,6 +83,19 @@ fn an_edit_of_a_field_changes_its_own_section_and_no_other() {
 }
 
 #[test]
+fn the_table_speaks_of_every_section() {
+    let source = include_str!("../../../src/policy/compile/mod.rs");
+    let rows: Vec<&str> = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | `"))
+        .collect();
+    for section in Section::ALL {
+        let name = format!("{}`", section.name());
+        assert!(rows.iter().any(|row| row.contains(&name)), "{name}");
+    }
+}
+
+#[test]
 fn an_edit_of_a_breaker_keeps_state_and_window() {
     let now = Instant::now();
     let timeouts = edits("timeouts");

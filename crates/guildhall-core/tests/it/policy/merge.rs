@@ -1,7 +1,7 @@
 //! Field by field the most specific wins, then the older, then by name; and where each field is from can be read.
 
 use guildhall_core::document::Namespace;
-use guildhall_core::policy::{Chain, Effective, spec::Sections};
+use guildhall_core::policy::{Chain, Effective, compile, spec::Sections};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -346,9 +346,16 @@ fn naive(
             let fits = one.target < 6 && (!for_services || [2, 5].contains(&one.target));
             (fits && counts(one)).then_some(((one.target, one.at, n), value))
         });
-        if let Some((rank, value)) = candidates.min_by_key(|(rank, _)| *rank) {
-            merged[section][field] = value;
-            from.insert(format!("{section}.{field}"), json!(format!("p{}", rank.2)));
+        let mut ranked: Vec<_> = candidates.collect();
+        ranked.sort_by_key(|(rank, _)| *rank);
+        let name = |n: usize| format!("p{n}");
+        if let [(best, value), rest @ ..] = &ranked[..] {
+            merged[section][field] = value.clone();
+            let over: Vec<String> = rest.iter().map(|(rank, _)| name(rank.2)).collect();
+            let lost = rest.iter().filter(|(rank, _)| rank.0 == best.0);
+            let lost: Vec<String> = lost.map(|(rank, _)| name(rank.2)).collect();
+            let told = json!({"policy": name(best.2), "over": over, "conflicts": lost});
+            from.insert(format!("{section}.{field}"), told);
         }
     }
     // Through the types, so that numbers are written alike.
@@ -356,7 +363,7 @@ fn naive(
     (serde_json::to_value(merged).unwrap(), from)
 }
 
-/// The sections that have fields, and the policies that the fields are from.
+/// The sections that have fields; and for each field whose it is, whose it is not, and who lost it in a tie.
 fn seen(effective: &Effective) -> (Value, Map<String, Value>) {
     let mut merged = serde_json::to_value(&effective.sections).unwrap();
     if let Some(sections) = merged.as_object_mut() {
@@ -366,7 +373,22 @@ fn seen(effective: &Effective) -> (Value, Map<String, Value>) {
         .origins
         .iter()
         .filter(|(field, _)| field.contains('.'));
-    let from = fields.map(|(field, origin)| ((*field).to_owned(), json!(origin.source.policy)));
+    let from = fields.map(|(field, origin)| {
+        let over: Vec<&str> = origin
+            .over
+            .iter()
+            .map(|source| source.policy.as_str())
+            .collect();
+        let lost = effective
+            .conflicts
+            .iter()
+            .filter(|conflict| conflict.field == *field);
+        let lost: Vec<&str> = lost
+            .map(|conflict| conflict.loser.policy.as_str())
+            .collect();
+        let told = json!({"policy": origin.source.policy, "over": over, "conflicts": lost});
+        ((*field).to_owned(), told)
+    });
     (merged, from.collect())
 }
 
@@ -396,6 +418,11 @@ proptest! {
         prop_assert_eq!(resolved.dry_run.is_some(), tried);
         if let Some(tried) = &resolved.dry_run {
             prop_assert_eq!(by_json(seen(tried)), by_json(naive(&drawn, &samples, |one| one.mode != "Off")));
+        }
+        // What each says alone can be compiled; only together can they contradict each other.
+        let (_, problems) = compile(&resolved.enforced);
+        for problem in problems {
+            prop_assert!(problem.sources.len() > 1, "{problem}");
         }
     }
 }
