@@ -38,7 +38,7 @@
 //! # Ok::<(), guildhall_core::document::Problems>(())
 //! ```
 
-mod compile;
+pub mod compile;
 pub mod described;
 mod effective;
 pub mod reference;
@@ -46,7 +46,7 @@ pub mod spec;
 pub mod status;
 mod target;
 
-pub use compile::*;
+pub use compile::{Compiled, Problem, Rule, compile};
 pub use effective::{Conflict, Effective, Origin, Policies, Resolved, Source};
 pub use spec::{Mode, Policy, Section};
 pub use status::PolicyStatus;

@@ -1,8 +1,8 @@
 //! The effective policy as configurations of `guildhall-resilience`.
 //!
-//! A section that no policy has, or that says `enabled: false`, is `None`: the pattern is off (without
-//! `loadBalancer` the caller balances as it does without policies). Every other one stands beside the policy that
-//! refusals by it name: the most specific one that has the section.
+//! A section that no policy has is `None`, and the caller does what it does without policies. One that says
+//! `enabled: false` is `None` too and stands in [`Compiled::off`]: the pattern is off, whatever the caller's defaults.
+//! Every other one stands beside the policy that refusals by it name: the most specific one that has the section.
 //!
 //! What a policy says alone was checked when it was written, by compiling it; what several say together may still
 //! contradict itself (one sets `minConcurrency` above the other's `maxConcurrency`). Then the section is compiled from
@@ -49,7 +49,7 @@ pub use fallback::{FallbackRule, FallbackTarget, FixedAnswer, KeptAnswers};
 pub use key::KeyedBy;
 pub use limits::{LimitRule, Limiter, LimiterKey};
 pub use retry::{HedgeRule, RetryRule};
-pub use timeouts::TimeoutRule;
+pub use timeouts::{TimeLimit, TimeoutRule};
 
 use super::{
     effective::{Effective, Source},
@@ -72,6 +72,9 @@ macro_rules! compiled {
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct Compiled {
             $(#[doc = $doc] pub $field: Option<Rule<$config>>,)+
+            /// The sections that policies have and that are off all the same (`enabled: false`, an empty list): the
+            /// defaults of gateway or SDK do not hold for them either.
+            pub off: Vec<Section>,
         }
 
         impl Compiled {
@@ -81,7 +84,9 @@ macro_rules! compiled {
                 let mut changed = Vec::new();
                 $({
                     let (old, new) = (self.$field.as_ref(), next.$field.as_ref());
-                    if old.map(|rule| &rule.config) != new.map(|rule| &rule.config) {
+                    let off = |compiled: &Self| compiled.off.contains(&Section::$section);
+                    let same = old.map(|rule| &rule.config) == new.map(|rule| &rule.config) && off(self) == off(next);
+                    if !same {
                         changed.push(Section::$section);
                     }
                 })+
@@ -107,6 +112,8 @@ macro_rules! compiled {
                 $(
                     if let (Some(config), Some(source)) = (self.$field, effective.source(Section::$section)) {
                         compiled.$field = Some(Rule { config, source: source.clone() });
+                    } else if effective.sections.has(Section::$section) {
+                        compiled.off.push(Section::$section);
                     }
                 )+
                 compiled

@@ -12,29 +12,63 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeoutRule {
     /// The whole of it.
-    pub request: Option<Duration>,
+    pub request: TimeLimit,
     /// One attempt.
-    pub attempt: Option<Duration>,
+    pub attempt: TimeLimit,
     /// What is left of an inherited deadline for the way back.
     pub margin: Duration,
+}
+
+/// A limit as policies state it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeLimit {
+    /// No policy states it: that of the settings holds.
+    #[default]
+    Unset,
+    /// A policy takes the limit away (`0s`).
+    Unlimited,
+    /// A policy sets it.
+    Limited(Duration),
+}
+
+impl TimeLimit {
+    /// The limit, where the settings have `default`.
+    pub fn or(self, default: Option<Duration>) -> Option<Duration> {
+        match self {
+            Self::Unset => default,
+            Self::Unlimited => None,
+            Self::Limited(limit) => Some(limit),
+        }
+    }
+
+    fn of(period: Option<Period>) -> Self {
+        match period {
+            None => Self::Unset,
+            Some(period) if period.get().is_zero() => Self::Unlimited,
+            Some(period) => Self::Limited(period.get()),
+        }
+    }
 }
 
 impl Timeouts {
     pub(super) fn compile(&self, at: &At<'_>, problems: &mut Problems) -> Option<TimeoutRule> {
         const LONGEST: Duration = Duration::from_secs(86_400);
-        let mut limit = |name: &'static str, period: Option<Period>| {
-            let limit = period.unwrap_or_default().get();
+        let fields = [
+            ("request", self.request),
+            ("backendRequest", self.backend_request),
+            ("deadlineMargin", self.deadline_margin),
+        ];
+        for (name, period) in fields {
             problems.check(
-                limit <= LONGEST,
+                period.unwrap_or_default().get() <= LONGEST,
                 at.pointer.field(name),
-                "24h at most; 0s is no limit",
+                "24h at most",
             );
-            (!limit.is_zero()).then_some(limit)
-        };
+        }
         Some(TimeoutRule {
-            request: limit("request", self.request),
-            attempt: limit("backendRequest", self.backend_request),
-            margin: limit("deadlineMargin", self.deadline_margin).unwrap_or_default(),
+            request: TimeLimit::of(self.request),
+            attempt: TimeLimit::of(self.backend_request),
+            margin: self.deadline_margin.unwrap_or_default().get(),
         })
     }
 }

@@ -80,7 +80,7 @@ object! {
         /// By time or by number.
         window_type "type": WindowType, from "resilience4j's `slidingWindowType`";
         optional
-        /// `TimeBased`: the calls of how long, from 10ms to 1h.
+        /// `TimeBased`: the calls of how long; each bucket has 1ms to 1h of it.
         duration "duration": Period, default r#""10s""#, from "Hystrix";
         optional
         /// `TimeBased`: in how many parts it is counted, 1 to 60. The oldest part is forgotten as a whole.

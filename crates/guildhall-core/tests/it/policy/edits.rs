@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use guildhall_core::policy::{Compiled, Limiter, Section};
+use guildhall_core::policy::{Compiled, Section, compile::Limiter};
 use guildhall_resilience::{
     Outcome,
     adaptive::Adaptive,

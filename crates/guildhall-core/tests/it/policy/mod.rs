@@ -1,6 +1,6 @@
 //! Policies: merge with provenance, status, compilation, and what an edit keeps.
 
-mod compile;
+mod configs;
 mod edits;
 mod merge;
 mod samples;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use guildhall_core::document::Timestamp;
-use guildhall_core::policy::{Limiter, compile, spec::DESCRIBED};
+use guildhall_core::policy::compile::{Limiter, TimeLimit, compile};
+use guildhall_core::policy::{Compiled, Section, spec::DESCRIBED};
 use guildhall_resilience::{
     Outcome,
     breaker::{Forced, Window},
@@ -22,19 +23,38 @@ fn what_no_policy_has_is_off() {
 }
 
 #[test]
-fn enabled_false_is_off() {
-    for section in [
-        "retry",
-        "hedging",
-        "circuitBreaker",
-        "outlierDetection",
-        "bulkhead",
-        "adaptiveConcurrency",
-    ] {
-        let on = compiled(json!({section: {}}));
-        let off = compiled(json!({section: {"enabled": false}}));
-        assert_ne!(on, off, "{section}");
-        assert_eq!(off, compiled(json!({})), "{section}");
+fn enabled_false_is_off_and_no_defaults_hold() {
+    let always = [
+        (
+            "rateLimit",
+            json!({"rules": [{"name": "a", "requests": 1, "period": "1s"}]}),
+        ),
+        ("fallback", json!({"sources": [{"static": {}}]})),
+    ];
+    for section in Section::ALL {
+        let name = section.name();
+        let mut spec = always
+            .iter()
+            .find(|(other, _)| *other == name)
+            .map_or(json!({}), |(_, spec)| spec.clone());
+        let on = compiled(json!({name: spec}));
+        assert_eq!(on.off, [], "{name}");
+        if ["loadBalancer", "timeouts"].contains(&name) {
+            continue;
+        }
+        spec["enabled"] = json!(false);
+        let off = compiled(json!({name: spec}));
+        assert_eq!(
+            off,
+            Compiled {
+                off: vec![*section],
+                ..Compiled::default()
+            },
+            "{name}"
+        );
+        // No policy at all is another thing: then the caller's defaults hold.
+        assert_eq!(off.changed(&Compiled::default()), [*section], "{name}");
+        assert_eq!(off.changed(&on), [*section], "{name}");
     }
 }
 
@@ -340,6 +360,25 @@ fn an_attempts_timeout_lengthens_the_breakers_round_of_probes() {
     assert_eq!(
         [deadline("0s"), deadline("5s"), deadline("90s")],
         [30, 30, 90]
+    );
+}
+
+#[test]
+fn no_limit_is_another_thing_than_no_word() {
+    let request = |timeouts: Value| {
+        compiled(json!({"timeouts": timeouts}))
+            .timeouts
+            .unwrap()
+            .config
+            .request
+    };
+    let settings = Some(Duration::from_secs(15));
+    assert_eq!(request(json!({})), TimeLimit::Unset);
+    assert_eq!(request(json!({})).or(settings), settings);
+    assert_eq!(request(json!({"request": "0s"})).or(settings), None);
+    assert_eq!(
+        request(json!({"request": "1s"})).or(settings),
+        Some(Duration::from_secs(1))
     );
 }
 
