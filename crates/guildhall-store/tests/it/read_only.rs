@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use guildhall_store::{
     CommitError, CompactError, Compare, LeaseError, Op, ReadOnly, Store, Transaction,
-    embedded::{Embedded, Offline},
+    embedded::{Embedded, Offline, Options},
 };
 use guildhall_testkit::files::WriteFault;
 
@@ -19,6 +19,13 @@ fn put(key: &'static str) -> Transaction {
     Transaction::new().then(Op::put(key, vec![1; 5000]))
 }
 
+/// Nothing is zeroed ahead, so that the first write into a full disk is refused.
+fn unreserved() -> Options {
+    let mut options = small();
+    options.log.spares = 0;
+    options
+}
+
 struct Bench {
     disks: Disks,
     store: Offline,
@@ -29,7 +36,7 @@ impl Bench {
     /// A store with one key.
     fn new() -> Self {
         let (disks, now) = (Disks::default(), Instant::now());
-        let store = Offline::open(disks.directories(), &small(), INCARNATION, now).unwrap();
+        let store = Offline::open(disks.directories(), &unreserved(), INCARNATION, now).unwrap();
         let mut bench = Self { disks, store, now };
         bench.commit(put("before")).unwrap();
         bench
@@ -46,8 +53,13 @@ impl Bench {
     }
 
     fn reopen(&mut self) {
-        self.store =
-            Offline::open(self.disks.directories(), &small(), INCARNATION, self.now).unwrap();
+        self.store = Offline::open(
+            self.disks.directories(),
+            &unreserved(),
+            INCARNATION,
+            self.now,
+        )
+        .unwrap();
     }
 }
 
@@ -175,7 +187,7 @@ fn a_failed_sync_is_final_until_restart() {
 #[tokio::test]
 async fn the_engine_notices_space_by_itself() {
     let disks = Disks::default();
-    let store = Embedded::open_in(disks.directories(), small()).unwrap();
+    let store = Embedded::open_in(disks.directories(), unreserved()).unwrap();
     disks.log.set_space(Some(0));
     assert!(matches!(
         store.commit(put("k")).await,
