@@ -50,10 +50,11 @@ const ALLOWED: [(&str, &[&str]); 12] = [
 ];
 
 /// Crates that may use anything, and who may use them other than in tests.
-const LEAVES: [(&str, &[&str]); 5] = [
+const LEAVES: [(&str, &[&str]); 6] = [
     ("guildhall-testkit", &[]),
     ("guildhall-bench", &[]),
     ("guildhall-bench-micro", &[]),
+    ("guildhall-bench-sim", &[]),
     ("guildhall-shop", &["guildhall-server"]),
     ("xtask", &[]),
 ];
