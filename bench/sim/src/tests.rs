@@ -1,6 +1,6 @@
 //! What a run promises: every request ends once, the same seed gives the same bytes, and queues are as theory says.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::backend::Site;
 use crate::measure::Record;
@@ -12,7 +12,7 @@ use crate::time::{MILLISECOND, SECOND, Timeline};
 use crate::world::World;
 
 fn timeline() -> Timeline {
-    Timeline::new(Instant::now())
+    Timeline::new(crate::clock::origin())
 }
 
 /// The scenarios, with the end cut off.
@@ -54,7 +54,7 @@ fn a_seed_is_a_report_whatever_the_origin() {
         }
         text
     };
-    let later = Timeline::new(Instant::now() + Duration::from_millis(12_345));
+    let later = Timeline::new(crate::clock::origin() + Duration::from_millis(12_345));
     let first = report(7, timeline());
     assert_eq!(first, report(7, later));
     assert_ne!(first, report(8, timeline()));
