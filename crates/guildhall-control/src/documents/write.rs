@@ -178,22 +178,15 @@ async fn attempt(
             let index = shared.store.index();
             return Ok(answer(shared, puts, stored, known, index, false));
         }
-        let handover = shared.view.handover();
+        let mut offer = shared.view.handover().offer();
         for ((put, known), value) in puts.iter().zip(&known).zip(&stored) {
             if let Some(value) = value {
-                handover.offer(known.store_key.clone(), value.clone(), put.document.clone());
+                offer.add(known.store_key.clone(), value.clone(), put.document.clone());
             }
         }
-        let result = shared.store.commit(transaction).await;
-        if result.is_err() {
-            for (known, value) in known.iter().zip(&stored) {
-                if let Some(value) = value {
-                    handover.withdraw(&known.store_key, value);
-                }
-            }
-        }
-        match result {
+        match shared.store.commit(transaction).await {
             Ok(committed) => {
+                offer.keep();
                 return Ok(answer(shared, puts, stored, known, committed.index, true));
             }
             Err(CommitError::Conflict { at, .. }) => {

@@ -24,18 +24,44 @@ struct Waiting {
     document: Document,
 }
 
-impl Handover {
-    /// Hands over a document that is about to be committed as `stored`.
-    pub(crate) fn offer(&self, key: Bytes, stored: Bytes, document: Document) {
-        let mut waiting = self.lock();
+/// What one transaction hands over. Dropped before it is [kept](Offer::keep), it is taken back: the commit failed, or
+/// nobody waits for it any more.
+pub(crate) struct Offer<'a> {
+    handover: &'a Handover,
+    made: Vec<(Bytes, Bytes)>,
+}
+
+impl Offer<'_> {
+    /// Adds a document that is to be committed as `stored`.
+    pub(crate) fn add(&mut self, key: Bytes, stored: Bytes, document: Document) {
+        let mut waiting = self.handover.lock();
         if waiting.len() < WAITING {
+            self.made.push((key.clone(), stored.clone()));
             waiting.insert(key, Waiting { stored, document });
         }
     }
 
-    /// Takes back what was not committed.
-    pub(crate) fn withdraw(&self, key: &Bytes, stored: &Bytes) {
-        self.take_if(key, stored);
+    /// The transaction was committed: the view will come for them.
+    pub(crate) fn keep(mut self) {
+        self.made.clear();
+    }
+}
+
+impl Drop for Offer<'_> {
+    fn drop(&mut self) {
+        for (key, stored) in self.made.drain(..) {
+            self.handover.take_if(&key, &stored);
+        }
+    }
+}
+
+impl Handover {
+    /// Hands over the documents of one transaction, which is about to be committed.
+    pub(crate) fn offer(&self) -> Offer<'_> {
+        Offer {
+            handover: self,
+            made: Vec::new(),
+        }
     }
 
     /// The document that was encoded to the entry's bytes, with the entry's revision.
@@ -94,11 +120,17 @@ mod tests {
         }
     }
 
+    fn keep(handover: &Handover, key: &'static str, stored: &Bytes, document: Document) {
+        let mut offer = handover.offer();
+        offer.add(key.into(), stored.clone(), document);
+        offer.keep();
+    }
+
     #[test]
     fn what_was_committed_is_taken_once_with_its_revision() {
         let handover = Handover::default();
         let (document, stored) = document("a");
-        handover.offer("k".into(), stored.clone(), document);
+        keep(&handover, "k", &stored, document);
         let taken = handover.take(&entry("k", &stored)).unwrap();
         assert_eq!(
             (taken.kind(), taken.metadata().revision),
@@ -110,23 +142,38 @@ mod tests {
     #[test]
     fn another_writers_bytes_are_not_mistaken_for_it() {
         let handover = Handover::default();
-        let ((mine, stored), (_, others)) = (document("a"), document("b"));
-        handover.offer("k".into(), stored.clone(), mine);
+        let ((mine, stored), (other, others)) = (document("a"), document("b"));
+        keep(&handover, "k", &stored, mine.clone());
         assert_eq!(handover.take(&entry("k", &others)), None);
-        handover.withdraw(&"k".into(), &others);
         assert!(handover.take(&entry("k", &stored)).is_some());
+        // A later writer's offer replaces the earlier one's, which then withdraws only its own.
+        let mut earlier = handover.offer();
+        earlier.add("k".into(), stored, mine);
+        keep(&handover, "k", &others, other);
+        drop(earlier);
+        assert!(handover.take(&entry("k", &others)).is_some());
     }
 
     #[test]
-    fn what_was_not_committed_or_never_comes_back_is_forgotten() {
+    fn what_was_not_committed_or_is_awaited_by_nobody_is_taken_back() {
         let handover = Handover::default();
         let (document, stored) = document("a");
-        handover.offer("k".into(), stored.clone(), document.clone());
-        handover.withdraw(&"k".into(), &stored);
+        let mut offer = handover.offer();
+        offer.add("k".into(), stored.clone(), document);
+        drop(offer);
         assert_eq!(handover.take(&entry("k", &stored)), None);
+        assert_eq!(handover.lock().len(), 0);
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_forgotten_when_the_view_starts_over() {
+        let handover = Handover::default();
+        let (document, stored) = document("a");
+        let mut offer = handover.offer();
         for number in 0..WAITING + 10 {
-            handover.offer(number.to_string().into(), stored.clone(), document.clone());
+            offer.add(number.to_string().into(), stored.clone(), document.clone());
         }
+        offer.keep();
         assert_eq!(handover.lock().len(), WAITING);
         handover.clear();
         assert_eq!(handover.lock().len(), 0);
