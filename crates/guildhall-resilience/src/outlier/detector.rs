@@ -1,8 +1,7 @@
 //! The table of endpoints: who is in the set, who is ejected, and for how long.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -97,7 +96,7 @@ pub struct Outlier<K> {
 
 struct Table<K> {
     config: Config,
-    rows: HashMap<K, Row<K>>,
+    rows: BTreeMap<K, Row<K>>,
 }
 
 struct Row<K> {
@@ -108,7 +107,7 @@ struct Row<K> {
     left: Option<u64>,
 }
 
-impl<K: Clone + Eq + Hash> Outlier<K> {
+impl<K: Clone + Ord> Outlier<K> {
     /// Over an empty set.
     ///
     /// # Errors
@@ -121,7 +120,7 @@ impl<K: Clone + Eq + Hash> Outlier<K> {
             consecutive_gateway: AtomicU32::new(0),
             table: Mutex::new(Table {
                 config: config.clone(),
-                rows: HashMap::new(),
+                rows: BTreeMap::new(),
             }),
         };
         outlier.reconfigure(config)?;
@@ -271,7 +270,7 @@ impl<K: Clone + Eq + Hash> Outlier<K> {
     }
 }
 
-impl<K: Clone + Eq + Hash> Table<K> {
+impl<K: Clone + Ord> Table<K> {
     fn ejected(&self, now: u64) -> (usize, usize) {
         let members = self.rows.values().filter(|row| row.left.is_none());
         let (mut ejected, mut all) = (0, 0);
