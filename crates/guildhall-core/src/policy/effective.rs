@@ -15,7 +15,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    spec::{Mode, Policy, Section, Sections},
+    spec::{Mode, Policy, Section, Sections, TargetKind},
     target::{Chain, Target},
 };
 use crate::document::{Metadata, Namespace, Timestamp};
@@ -37,8 +37,34 @@ pub struct Source {
     pub dry_run: bool,
 }
 
+impl Source {
+    /// What gateway or SDK does by itself, for services of `namespace`: less specific than any policy.
+    pub fn built_in(namespace: &Namespace) -> Self {
+        Self {
+            namespace: namespace.clone(),
+            policy: String::new(),
+            revision: 0,
+            target: Target {
+                kind: TargetKind::Namespace,
+                namespace: namespace.clone(),
+                name: namespace.to_string(),
+                section_name: None,
+            },
+            dry_run: false,
+        }
+    }
+
+    /// Whether it is no policy, but what gateway or SDK does by itself.
+    pub fn is_built_in(&self) -> bool {
+        self.policy.is_empty()
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_built_in() {
+            return f.write_str("the built-in defaults");
+        }
         let Self {
             namespace,
             policy,
@@ -161,6 +187,8 @@ pub struct Resolved {
 pub struct Policies {
     /// In each list the older first, then by name.
     by_target: HashMap<Target, Vec<Attached>>,
+    /// What holds where no policy says anything.
+    defaults: Option<Arc<Sections>>,
 }
 
 #[derive(Clone, Debug)]
@@ -223,7 +251,20 @@ impl Policies {
                 (a.created_at, &a.source.policy).cmp(&(b.created_at, &b.source.policy))
             });
         }
-        Self { by_target }
+        Self {
+            by_target,
+            defaults: None,
+        }
+    }
+
+    /// The same with `defaults` where no policy says anything: what gateway or SDK does by itself, as though a policy
+    /// less specific than any other said so.
+    #[must_use]
+    pub fn with_defaults(self, defaults: Sections) -> Self {
+        Self {
+            defaults: Some(Arc::new(defaults)),
+            ..self
+        }
     }
 
     /// What holds for requests on this way.
@@ -252,6 +293,11 @@ impl Policies {
             } else {
                 resolved.enforced.add(source, &attached.sections);
             }
+        }
+        if let (Some(defaults), Some(nearest)) = (&self.defaults, targets.last()) {
+            let source = Arc::new(Source::built_in(&nearest.namespace));
+            resolved.enforced.add(&source, defaults);
+            with_tried.add(&source, defaults);
         }
         resolved.dry_run = tried.then_some(with_tried);
         resolved

@@ -9,6 +9,7 @@
 //! - [`Chain`]: the targets on a request's way, the most specific first.
 //! - [`Policies`]: all of them, indexed; [`Effective`]: what holds on one way, and where each field is from.
 //! - [`mod@compile`]: the effective policy as configurations of `guildhall-resilience`, and what an edit keeps.
+//! - [`guard`]: the machines that carry it out, kept over every change.
 //! - [`status`]: the conditions that say what became of a policy.
 //! - [`reference`](mod@reference): docs/reference/policies.md, made from the declarations.
 //!
@@ -41,6 +42,7 @@
 pub mod compile;
 pub mod described;
 mod effective;
+pub mod guard;
 pub mod reference;
 pub mod spec;
 pub mod status;

@@ -60,6 +60,11 @@ impl WarmUpConfig {
         })
     }
 
+    /// The rate when warm.
+    pub fn quota(&self) -> Quota {
+        self.quota
+    }
+
     /// How many times slower a cold service is asked.
     ///
     /// # Errors

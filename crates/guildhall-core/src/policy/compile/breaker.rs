@@ -28,6 +28,8 @@ pub struct BreakerRule {
     pub classify: Classify,
     /// A state by order.
     pub forced: Option<ForcedOrder>,
+    /// A fresh start by order, by when it was given.
+    pub reset: Option<Timestamp>,
 }
 
 /// A state by order, until a wall time.
@@ -39,6 +41,17 @@ pub struct ForcedOrder {
     pub until: Timestamp,
     /// Why, for people.
     pub reason: String,
+}
+
+impl BreakerRule {
+    /// The same without a reason to open: what obeys orders and does nothing else.
+    pub(super) fn without_judgement(self) -> Self {
+        let idle = Config::builder().failure_rate(None).build();
+        Self {
+            config: idle.unwrap_or(self.config),
+            ..self
+        }
+    }
 }
 
 impl ForcedOrder {
@@ -89,7 +102,18 @@ impl CircuitBreaker {
             config: config?,
             classify,
             forced,
+            reset: self.reset,
         })
+    }
+
+    /// Whether it orders something and says nothing else.
+    pub(super) fn is_order(&self) -> bool {
+        let order = Self {
+            force: self.force.clone(),
+            reset: self.reset,
+            ..Self::default()
+        };
+        *self == order && *self != Self::default()
     }
 
     fn window(&self) -> Window {

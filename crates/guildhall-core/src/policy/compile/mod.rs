@@ -21,7 +21,7 @@
 //! | `loadBalancer` | endpoints' requests under way, latencies, ages; turns | tables by hash |
 //! | `timeouts` | deadlines under way; a breaker's state and window | nothing |
 //! | `retry`, `hedging` | the budget's count, latencies measured | nothing |
-//! | `circuitBreaker` | state, window, statistics, an open time under way | the window when its `type` changes; a round of probes when their number does |
+//! | `circuitBreaker` | state, window, statistics, an open time under way | the window when its `type` changes, and by order (`force`, `reset`); a round of probes when their number does |
 //! | `outlierDetection` | counts, ejections under way | nothing |
 //! | `rateLimit` | what is used up, of each rule that keeps name, `algorithm` and `key` | the other rules |
 //! | `bulkhead` | requests under way, those that wait | nothing |
@@ -53,7 +53,7 @@ pub use timeouts::{TimeLimit, TimeoutRule};
 
 use super::{
     effective::{Effective, Source},
-    spec::{Section, Sections},
+    spec::{CircuitBreaker, Section, Sections},
 };
 use crate::document::{Pointer, Problems};
 
@@ -204,6 +204,17 @@ pub fn compile(effective: &Effective) -> (Compiled, Vec<Problem>) {
             detail: problem.detail,
             sources: sources.clone(),
         }));
+    }
+    // Who forces a breaker where there was none wants that state for a while, and no breaker ever after.
+    let alone = |section: Section| {
+        effective
+            .origins
+            .get(section.name())
+            .is_some_and(|origin| origin.over.is_empty())
+    };
+    let ordered = sections.circuit_breaker.as_ref();
+    if ordered.is_some_and(CircuitBreaker::is_order) && alone(Section::CircuitBreaker) {
+        configs.circuit_breaker = configs.circuit_breaker.map(BreakerRule::without_judgement);
     }
     (configs.into_compiled(effective), told)
 }

@@ -71,6 +71,10 @@ section! {
         /// A state by order, for a while.
         force "force": Force, default "none", from "resilience4j's `transitionToForcedOpenState`",
             keeps "the statistics; a state by order begins and ends with an empty window";
+        /// A fresh start by order: the time of the order, in wall time (RFC 3339). A breaker that has not obeyed one of this
+        /// time or a later one is closed, with an empty window, once; one that is made afterwards has nothing to obey.
+        reset "reset": Timestamp, default "none", from "resilience4j's `reset`",
+            keeps "the statistics; a later time begins with an empty window, closed";
     }
 }
 

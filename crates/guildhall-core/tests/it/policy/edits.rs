@@ -26,6 +26,8 @@ fn context(section: &str, field: &str) -> Value {
         ("loadBalancer", "tableSize") => json!({"type": "Maglev"}),
         ("loadBalancer", "overprovisioningFactor") => json!({"preferLocalZone": true}),
         ("circuitBreaker", "slowCallRateThreshold") => json!({"slowCallDurationThreshold": "1s"}),
+        // Orders alone judge nothing.
+        ("circuitBreaker", "force" | "reset") => json!({"failureRateThreshold": 50}),
         ("rateLimit", "enabled") => {
             json!({"rules": [{"name": "all", "requests": 1, "period": "1s"}]})
         }

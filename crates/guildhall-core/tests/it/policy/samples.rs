@@ -151,6 +151,12 @@ pub(super) fn samples() -> Vec<Sample> {
             order("FORCED_OPEN"),
             order("METRICS_ONLY"),
         ),
+        (
+            "circuitBreaker",
+            "reset",
+            json!("2026-01-01T00:00:00Z"),
+            json!("2026-01-02T00:00:00Z"),
+        ),
         ("outlierDetection", "enabled", json!(true), json!(false)),
         (
             "outlierDetection",
