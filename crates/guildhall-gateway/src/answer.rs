@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use guildhall_api::wire::{Code, PROBLEM_JSON, Problem, header::REASON};
 use guildhall_core::route::{Decision, Reason};
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::{
     headers::{RequestId, X_REQUEST_ID},
@@ -16,6 +16,8 @@ pub(crate) struct Refusal {
     pub(crate) reason: Reason,
     /// What is wrong this time, and the next move.
     pub(crate) detail: &'static str,
+    /// Where it is not the reason's own.
+    pub(crate) status: Option<StatusCode>,
     /// Whether the connection must not carry another request.
     pub(crate) close: bool,
 }
@@ -25,6 +27,7 @@ impl Refusal {
         Self {
             reason,
             detail,
+            status: None,
             close: false,
         }
     }
@@ -34,6 +37,7 @@ impl Refusal {
         Self {
             reason,
             detail,
+            status: None,
             close: true,
         }
     }
@@ -52,8 +56,14 @@ fn code(reason: Reason) -> Code {
         Reason::UpstreamConnectFailed => Code::UpstreamUnreachable,
         Reason::UpstreamReset | Reason::UpstreamInvalid => Code::UpstreamFailed,
         Reason::UpstreamTimeout | Reason::RequestTimeout => Code::UpstreamTimeout,
+        Reason::RateLimited => Code::RateLimited,
+        Reason::CircuitOpen => Code::CircuitOpen,
+        Reason::BulkheadFull | Reason::ConcurrencyLimited => Code::Overloaded,
+        Reason::FaultInjected => Code::FaultInjected,
         // Never answered by the gateway itself.
-        Reason::Forwarded | Reason::Redirected | Reason::ClientGone => Code::Internal,
+        Reason::Forwarded | Reason::Redirected | Reason::FallbackAnswered | Reason::ClientGone => {
+            Code::Internal
+        }
     }
 }
 
@@ -64,9 +74,11 @@ pub(crate) fn refuse(
     id: Option<&RequestId>,
 ) -> Response<Bytes> {
     record.reason = refusal.reason;
-    record.status = refusal.reason.status();
+    record.status = refusal
+        .status
+        .map_or(refusal.reason.status(), |status| status.as_u16());
     record.detail = Some(refusal.detail).filter(|detail| !detail.is_empty());
-    let mut response = problem(&record.decision(), id);
+    let mut response = problem(&record.decision(), record.status, id);
     if refusal.close {
         response
             .headers_mut()
@@ -75,9 +87,9 @@ pub(crate) fn refuse(
     response
 }
 
-fn problem(decision: &Decision<'_>, id: Option<&RequestId>) -> Response<Bytes> {
+fn problem(decision: &Decision<'_>, status: u16, id: Option<&RequestId>) -> Response<Bytes> {
     let mut problem = Problem::new(code(decision.reason), decision.detail.unwrap_or_default());
-    problem.status = decision.reason.status();
+    problem.status = status;
     if let Some(id) = id.and_then(|id| std::str::from_utf8(id.as_bytes()).ok()) {
         problem = problem.with_request_id(id);
     }
@@ -107,7 +119,7 @@ mod tests {
             ..Decision::new(Reason::NoHealthyEndpoint)
         };
         let id = RequestId::Given(HeaderValue::from_static("r-1"));
-        let response = problem(&decision, Some(&id));
+        let response = problem(&decision, 503, Some(&id));
         assert_eq!(response.status(), 503);
         assert_eq!(
             response.headers()[REASON],

@@ -18,10 +18,11 @@
 //! | *authenticate, CORS, rate limit, validate* | – | later: per rule, before any work is done for the request |
 //! | deadline | `upstream::deadline` | everything below counts against it |
 //! | *shed, cache, compression* | – | later |
+//! | fault | `fault` | a rehearsal of the caller: outside what would take it for the service's failure; before the request filters, as it looks at what the client sent |
 //! | request filters | [`Outgoing`] | after matching, which sees what the client sent; before balancing, once for all attempts |
-//! | *fault, fallback, bulkhead, retry, hedge* | – | later: around [`attempt`] |
-//! | per attempt: *breaker*, balance, pool, attempt timeout, upstream | [`attempt`] | another endpoint each time |
-//! | response hygiene and filters | [`pass_on`] | on every answer of a backend, and on no other |
+//! | *fallback, bulkhead, retry, hedge* | – | later: around [`exchange::attempt`] |
+//! | per attempt: *breaker*, balance, pool, attempt timeout, upstream | [`exchange::attempt`] | another endpoint each time |
+//! | response hygiene and filters | [`exchange::pass_on`] | on every answer of a backend, and on no other |
 //! | access log, counters | `record` | ends with the answer's body, whatever ended it |
 
 use std::{borrow::Cow, convert::Infallible, rc::Rc, sync::Arc};
@@ -32,42 +33,25 @@ use guildhall_core::route::{
     table::{Action, Backends, Rule, RuleFilter},
 };
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::{self, CONNECTION, HOST, UPGRADE},
-    request, response,
+    HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{self, UPGRADE},
+    request,
 };
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use crate::{
     answer::{self, Refusal},
-    body::{RequestBody, ResponseBody, reason_of},
+    body::{RequestBody, ResponseBody},
     connections::{Client, Entered},
+    exchange::{self, Answer, Exchange, Outgoing, Tried},
+    fault,
     headers::{self, RequestId},
     record::Record,
     snapshot::{Cluster, Snapshot},
     target, tunnel,
-    upstream::{self, Attempts, Deadline, Failure, Next, SendError, Upstream},
+    upstream::Deadline,
     worker::Worker,
 };
-
-/// An answer, before it is joined with the record of its request.
-enum Answer {
-    /// The gateway's own.
-    Own(Response<Bytes>),
-    /// A backend's, still arriving on `upstream`; `deadline` holds for all of it, if given.
-    Upstream {
-        head: response::Parts,
-        incoming: Incoming,
-        upstream: Box<Upstream>,
-        deadline: Option<Deadline>,
-    },
-    /// A backend's agreement to leave HTTP.
-    Tunnel {
-        head: response::Parts,
-        client: OnUpgrade,
-        backend: upstream::Tunnel,
-    },
-}
 
 /// Answers one request.
 pub(crate) async fn serve(
@@ -213,6 +197,11 @@ async fn decide(
     let limit_or_default = limit.unwrap_or(worker.shared.options.timeouts.request);
     let deadline = Deadline::new(limit_or_default, record.started, record.upload.clone());
 
+    // A rehearsal: outside everything that would take it for the service's failure. It looks at what the client sent.
+    if let Some(fault) = rule.and_then(|rule| rule.fault.as_ref()) {
+        Box::pin(fault::inject(worker, fault, &head.headers, &deadline)).await?;
+    }
+
     // What the backend is sent: hygiene first, so that no header that a client names in
     // `Connection` takes away what is added here.
     let asked = headers::request_hygiene(&mut head.headers);
@@ -240,7 +229,7 @@ async fn decide(
     }
     let asked = asked.filter(|_| head.version == Version::HTTP_11 && body.upload().is_none());
     let uri = target::outgoing(outgoing.path, &head.uri);
-    let request = compose(
+    let request = exchange::compose(
         head.method,
         uri,
         outgoing.headers,
@@ -250,14 +239,23 @@ async fn decide(
     );
 
     // Per attempt; retries, hedging and breakers will stand around and in this.
-    let (answer, upstream) = attempt(worker, record, &cluster, rule, &deadline, request).await?;
+    let exchange = Exchange {
+        worker,
+        cluster: &cluster,
+        deadline: &deadline,
+        attempt_timeout: rule
+            .and_then(|rule| rule.backend_timeout)
+            .filter(|limit| !limit.is_zero()),
+    };
+    let answered =
+        exchange::attempt(&exchange, &mut record.lane, &mut Tried::new(), request).await?;
+    record.answered = Some(crate::clock::now());
     let whole = limit
         .is_some_and(|limit| !limit.is_zero())
         .then_some(deadline);
-    pass_on(
+    exchange::pass_on(
         record,
-        answer,
-        upstream,
+        answered,
         whole,
         asked.as_ref().zip(on_upgrade),
         filters,
@@ -343,244 +341,6 @@ fn share<'b>(
         Reason::BackendInvalid,
         "the rule has no backend with a weight",
     ))
-}
-
-/// A request as the filters change it.
-struct Outgoing<'p> {
-    path: Cow<'p, str>,
-    prefix: usize,
-    /// Where it differs from the `Host` header.
-    host: Option<HeaderValue>,
-    headers: HeaderMap,
-}
-
-impl Outgoing<'_> {
-    fn apply(&mut self, filter: &RuleFilter) {
-        match filter {
-            RuleFilter::RequestHeaders(edit) => headers::edit(&mut self.headers, edit),
-            RuleFilter::ResponseHeaders(_) => {}
-            RuleFilter::Rewrite(rewrite) => {
-                if let Some(modifier) = &rewrite.path {
-                    self.path = Cow::Owned(target::modify(&self.path, self.prefix, modifier));
-                }
-                if let Some(host) = rewrite
-                    .hostname
-                    .as_deref()
-                    .and_then(|host| HeaderValue::from_str(host).ok())
-                {
-                    self.host = Some(host);
-                }
-            }
-        }
-    }
-}
-
-fn compose(
-    method: Method,
-    uri: Uri,
-    mut headers: HeaderMap,
-    host: Option<HeaderValue>,
-    upgrade: Option<&HeaderValue>,
-    body: RequestBody,
-) -> Request<RequestBody> {
-    match host {
-        Some(host) => drop(headers.insert(HOST, host)),
-        None if headers.contains_key(HOST) => {}
-        // HTTP/1.0 without a host: the backend is asked in HTTP/1.1, which needs one.
-        None => drop(headers.insert(HOST, HeaderValue::from_static("localhost"))),
-    }
-    if let Some(upgrade) = upgrade {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, upgrade.clone());
-    }
-    let mut request = Request::new(body);
-    *request.method_mut() = method;
-    *request.uri_mut() = uri;
-    *request.headers_mut() = headers;
-    request
-}
-
-/// Finds an endpoint that answers: balance, pool, connect, send; again where that is safe (see
-/// `upstream::replay`).
-async fn attempt(
-    worker: &Rc<Worker>,
-    record: &mut Record,
-    cluster: &Cluster,
-    rule: Option<&Rule>,
-    deadline: &Deadline,
-    mut request: Request<RequestBody>,
-) -> Result<(Response<Incoming>, Box<Upstream>), Refusal> {
-    let mut attempts = Attempts::default();
-    let mut tried: smallvec::SmallVec<[usize; 4]> = smallvec::SmallVec::new();
-    let mut last = match cluster.endpoints().is_empty() && cluster.unsupported {
-        true => Refusal::new(
-            Reason::ProtocolUnsupported,
-            "the service's instances do not speak HTTP/1.1 in the clear",
-        ),
-        false => Refusal::new(
-            Reason::NoHealthyEndpoint,
-            "the service has no instance that takes requests",
-        ),
-    };
-    let repeatable =
-        request.method().is_idempotent() && http_body::Body::is_end_stream(request.body());
-    'endpoint: loop {
-        let picked = cluster.pick(&mut worker.random(), &tried);
-        let Some((place, endpoint)) = picked else {
-            return Err(last);
-        };
-        tried.push(place);
-        let others = cluster.endpoints().len() > tried.len();
-        record.attempts += 1;
-        record.endpoint = Some(endpoint.state.begin());
-        let deadline = deadline.for_attempt(rule.and_then(|rule| rule.backend_timeout));
-        let mut pooled = worker.pools().take(&endpoint.state);
-        loop {
-            let reused = pooled.is_some();
-            let mut upstream = match pooled.take() {
-                Some(upstream) => upstream,
-                // Boxed, because a request that finds a connection must not carry this along.
-                None => match Box::pin(deadline.limit(upstream::connect(worker, endpoint))).await {
-                    Ok(Ok(upstream)) => upstream,
-                    Ok(Err(error)) => {
-                        tracing::debug!(endpoint = &*endpoint.state.label, %error, "an endpoint cannot be reached");
-                        last = Refusal::new(
-                            Reason::UpstreamConnectFailed,
-                            "no connection to an instance of the service could be made",
-                        );
-                        match attempts.failed(Failure::NotConnected, others) {
-                            Next::OtherEndpoint => {
-                                worker.stats().replays.add(1);
-                                continue 'endpoint;
-                            }
-                            Next::NewConnection | Next::GiveUp => return Err(last),
-                        }
-                    }
-                    Err(expired) => return Err(timed_out(expired)),
-                },
-            };
-            let failure = match upstream.send(request, repeatable, &deadline).await {
-                Ok(answer) => {
-                    record.answered = Some(crate::clock::now());
-                    return Ok((answer, upstream));
-                }
-                Err(SendError::Unsent(back)) => {
-                    request = *back;
-                    Failure::Unsent
-                }
-                Err(SendError::Lost(error)) => {
-                    tracing::debug!(
-                        endpoint = &*endpoint.state.label,
-                        ?error,
-                        reused,
-                        "a connection was lost"
-                    );
-                    last = Refusal::new(
-                        Reason::UpstreamReset,
-                        "the instance closed the connection before it answered",
-                    );
-                    let Some(again) = upstream.sent() else {
-                        return Err(last);
-                    };
-                    request = again;
-                    Failure::Lost { reused, repeatable }
-                }
-                Err(SendError::Invalid(error)) => {
-                    tracing::debug!(endpoint = &*endpoint.state.label, %error, "an answer is not valid HTTP");
-                    return Err(Refusal::new(
-                        Reason::UpstreamInvalid,
-                        "the instance's answer is not valid HTTP",
-                    ));
-                }
-                Err(SendError::Upload) => {
-                    return Err(Refusal::closing(
-                        Reason::RequestInvalid,
-                        "the request's body broke off or is malformed",
-                    ));
-                }
-                Err(SendError::Expired(expired)) => return Err(timed_out(expired)),
-            };
-            worker.pools().discard(&endpoint.state);
-            match attempts.failed(failure, others) {
-                Next::NewConnection => worker.stats().replays.add(1),
-                Next::OtherEndpoint => {
-                    worker.stats().replays.add(1);
-                    continue 'endpoint;
-                }
-                Next::GiveUp => return Err(last),
-            }
-        }
-    }
-}
-
-fn timed_out(expired: upstream::Expired) -> Refusal {
-    let detail = match expired {
-        upstream::Expired::Request => {
-            "the service did not answer within the route's timeouts.request"
-        }
-        upstream::Expired::Attempt => {
-            "the instance did not answer within the route's timeouts.backendRequest"
-        }
-    };
-    Refusal::new(reason_of(expired), detail)
-}
-
-/// Prepares a backend's answer for the client: hygiene, then the rule's filters.
-async fn pass_on(
-    record: &mut Record,
-    answer: Response<Incoming>,
-    upstream: Box<Upstream>,
-    deadline: Option<Deadline>,
-    upgrade: Option<(&HeaderValue, OnUpgrade)>,
-    filters: &[RuleFilter],
-    backend_filters: &[RuleFilter],
-) -> Result<Answer, Refusal> {
-    let (mut head, incoming) = answer.into_parts();
-    let switched = headers::response_hygiene(&mut head.headers);
-    head.version = Version::HTTP_11;
-    for filter in filters.iter().chain(backend_filters) {
-        if let RuleFilter::ResponseHeaders(edit) = filter {
-            headers::edit(&mut head.headers, edit);
-        }
-    }
-    record.reason = Reason::Forwarded;
-    record.status = head.status.as_u16();
-    if head.status != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(Answer::Upstream {
-            head,
-            incoming,
-            upstream,
-            deadline,
-        });
-    }
-    // A tunnel only opens where the client asked for what the backend agreed to: otherwise one of
-    // the two still speaks HTTP.
-    const UNASKED: Refusal = Refusal::closing(
-        Reason::UpstreamInvalid,
-        "the instance switched to a protocol that was not asked for",
-    );
-    let (asked, client) = upgrade.ok_or(UNASKED)?;
-    let protocol = switched
-        .filter(|protocol| is_listed(protocol, asked))
-        .ok_or(UNASKED)?;
-    head.headers
-        .insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    head.headers.insert(UPGRADE, protocol);
-    let backend = Box::pin(upstream.into_tunnel()).await.ok_or(UNASKED)?;
-    Ok(Answer::Tunnel {
-        head,
-        client,
-        backend,
-    })
-}
-
-/// Whether `protocol` is among those `asked` for.
-fn is_listed(protocol: &HeaderValue, asked: &HeaderValue) -> bool {
-    let mut listed = asked
-        .as_bytes()
-        .split(|byte| *byte == b',')
-        .map(<[u8]>::trim_ascii);
-    listed.any(|one| one.eq_ignore_ascii_case(protocol.as_bytes().trim_ascii()))
 }
 
 fn redirected(status: Option<u16>, to: &str, rule: Option<&Rule>) -> Response<Bytes> {

@@ -8,6 +8,7 @@
 //! - `worker`, `connection`, `connections`, `listen`: threads and clients' connections.
 //! - `io`, `scanner`: what is checked before hyper reads it.
 //! - `target`, `headers`: one form of host and path; what a proxy does to headers.
+//! - `exchange`: a routed request and its answer; `fault`: what a route has fail on purpose.
 //! - `upstream`: connections to endpoints, deadlines, what is tried again.
 //! - `body`, `record`, `tunnel`: what passes through, and what is known of it.
 //! - `snapshot`: from documents to what workers route by.
@@ -21,6 +22,8 @@ mod clock;
 mod connection;
 mod connections;
 mod error;
+mod exchange;
+mod fault;
 mod gateway;
 mod headers;
 mod io;

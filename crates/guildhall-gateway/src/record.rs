@@ -12,8 +12,9 @@ use crate::{
     access_log::LogLine,
     clock,
     connections::Client,
+    exchange::Lane,
     headers::RequestId,
-    snapshot::{Cluster, InFlight},
+    snapshot::Cluster,
     upstream::{Upload, Upstream},
     worker::Worker,
 };
@@ -26,14 +27,12 @@ pub(crate) struct Record {
     pub(crate) reason: Reason,
     /// 0 until the answer's head is decided.
     pub(crate) status: u16,
-    pub(crate) attempts: u32,
     pub(crate) bytes_sent: u64,
     /// When the backend's answer began.
     pub(crate) answered: Option<Instant>,
     pub(crate) rule: Option<Arc<Rule>>,
     pub(crate) cluster: Option<Arc<Cluster>>,
-    /// The endpoint the request runs at, counted there as long as this is held.
-    pub(crate) endpoint: Option<InFlight>,
+    pub(crate) lane: Lane,
     pub(crate) upload: Option<Rc<Upload>>,
     pub(crate) detail: Option<&'static str>,
     seen: Option<Box<Seen>>,
@@ -74,12 +73,11 @@ impl Record {
             started: clock::now(),
             reason: Reason::ClientGone,
             status: 0,
-            attempts: 0,
             bytes_sent: 0,
             answered: None,
             rule: None,
             cluster: None,
-            endpoint: None,
+            lane: Lane::default(),
             upload: None,
             detail: None,
             seen,
@@ -106,10 +104,11 @@ impl Record {
                 .as_deref()
                 .map_or(0, |cluster| cluster.revision),
             endpoint: self
+                .lane
                 .endpoint
                 .as_ref()
                 .map(|running| &*running.endpoint().label),
-            attempts: self.attempts,
+            attempts: self.lane.attempts,
         }
     }
 

@@ -94,6 +94,14 @@ codes! {
     UpstreamFailed = "upstream-failed", BAD_GATEWAY, "The instance broke off its answer";
     /// Gateway: the instance did not answer in time.
     UpstreamTimeout = "upstream-timeout", GATEWAY_TIMEOUT, "The instance did not answer in time";
+    /// Gateway: a policy's rate limit is reached.
+    RateLimited = "rate-limited", TOO_MANY_REQUESTS, "A rate limit is reached";
+    /// Gateway: a policy's circuit breaker is open.
+    CircuitOpen = "circuit-open", SERVICE_UNAVAILABLE, "The service's circuit breaker is open";
+    /// Gateway: a policy's bulkhead or concurrency limit is full.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "The service has as many requests as it may have";
+    /// Gateway: the route's fault filter refused the request.
+    FaultInjected = "fault-injected", SERVICE_UNAVAILABLE, "The route fails on purpose";
 }
 
 impl Code {

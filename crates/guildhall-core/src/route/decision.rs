@@ -69,6 +69,18 @@ reasons! {
     UpstreamTimeout 504 "upstream_timeout" "The backend did not answer in time";
     /// The whole took longer than `timeouts.request`.
     RequestTimeout 504 "request_timeout" "The request was not answered in time";
+    /// A rate limit of a policy is reached.
+    RateLimited 429 "rate_limited" "A rate limit is reached";
+    /// The service's circuit breaker is open.
+    CircuitOpen 503 "circuit_open" "The service's circuit breaker is open";
+    /// As many requests to the service are under way as a policy's bulkhead holds.
+    BulkheadFull 503 "bulkhead_full" "Too many requests to the service are under way";
+    /// As many requests to the service are under way as its latency allows.
+    ConcurrencyLimited 503 "concurrency_limited" "The service is as busy as it can be";
+    /// A policy's fallback answered in the service's place.
+    FallbackAnswered 0 "fallback_answered" "A fallback answered for the service";
+    /// The route's fault filter answered.
+    FaultInjected 0 "fault_injected" "The route fails on purpose";
     /// The client went away before it was answered.
     ClientGone 499 "client_gone" "The client closed the connection";
 }

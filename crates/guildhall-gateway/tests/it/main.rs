@@ -7,6 +7,7 @@
 )]
 
 mod change;
+mod faults;
 mod hygiene;
 mod limits;
 mod log;

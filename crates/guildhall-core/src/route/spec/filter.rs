@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fault::Fault;
 use super::filter_form::{FilterForm, PathModifierForm};
 use super::reference::check_hostname;
 use super::{LocalRef, Method, ServiceRef};
@@ -25,6 +26,8 @@ pub enum Filter {
     Cors(Cors),
     /// Asks another service whether the request may pass.
     ExternalAuth(ExternalAuth),
+    /// Delays or refuses requests on purpose; Guildhall's own.
+    Fault(Fault),
     /// An implementation's own.
     ExtensionRef(LocalRef),
 }
@@ -286,6 +289,7 @@ impl Filter {
                     "0 to 100",
                 );
             }
+            Self::Fault(fault) => fault.validate(&at.field("fault"), problems),
             Self::Cors(_) | Self::ExternalAuth(_) | Self::ExtensionRef(_) => {}
         }
     }
@@ -359,7 +363,7 @@ fn check_header_name(name: &str, at: &Pointer<'_>, problems: &mut Problems) {
     );
 }
 
-fn check_header_value(value: &str, at: &Pointer<'_>, problems: &mut Problems) {
+pub(super) fn check_header_value(value: &str, at: &Pointer<'_>, problems: &mut Problems) {
     let clean = !value.bytes().any(|b| (b < 0x20 && b != b'\t') || b == 0x7f);
     problems.check(
         clean && value.len() <= 4096,

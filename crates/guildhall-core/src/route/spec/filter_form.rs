@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fault::Fault;
 use super::filter::{
     Cors, ExternalAuth, Filter, HeaderModifier, Mirror, PathModifier, Redirect, UrlRewrite,
 };
@@ -27,6 +28,8 @@ pub(super) struct FilterForm {
     #[serde(skip_serializing_if = "Option::is_none")]
     external_auth: Option<ExternalAuth>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<Fault>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     extension_ref: Option<LocalRef>,
 }
 
@@ -45,6 +48,7 @@ enum FilterType {
     #[serde(rename = "CORS")]
     Cors,
     ExternalAuth,
+    Fault,
     ExtensionRef,
 }
 
@@ -96,6 +100,7 @@ filters! {
     UrlRewrite url_rewrite "URLRewrite",
     Cors cors "CORS",
     ExternalAuth external_auth "ExternalAuth",
+    Fault fault "Fault",
     ExtensionRef extension_ref "ExtensionRef",
 }
 

@@ -299,6 +299,13 @@ impl RouteRule {
             at.field("backendRefs"),
             "a redirect is answered here; it has no backends",
         );
+        let faults = |f: &Filter| matches!(f, Filter::Fault(_));
+        let both = redirect && self.filters.iter().any(faults);
+        problems.check(
+            !both,
+            filters,
+            "RequestRedirect and Fault exclude each other: a redirect never fails",
+        );
     }
 }
 

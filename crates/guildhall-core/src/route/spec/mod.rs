@@ -3,6 +3,7 @@
 //! Pinned to Gateway API 1.6, experimental channel. The whole shape decodes, strictly; what
 //! Guildhall does not do yet is told in conditions ([`crate::route::HttpRouteStatus`]).
 
+mod fault;
 mod filter;
 mod filter_form;
 mod gateway;
@@ -12,6 +13,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
+pub use fault::{Fault, FaultAbort, FaultDelay, FaultHeader};
 pub use filter::{
     AuthProtocol, Cors, CorsMethod, ExternalAuth, Filter, ForwardBody, Fraction, GrpcAuth, Header,
     HeaderModifier, HttpAuth, Mirror, PathModifier, Redirect, UrlRewrite, Wildcard,

@@ -49,6 +49,7 @@ fn the_whole_shape_decodes_and_reads_back() {
                 {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "copy", "port": 80}, "fraction": {"numerator": 1, "denominator": 1000}}},
                 {"type": "CORS", "cors": {"allowOrigins": ["https://*.example.com"], "allowCredentials": true, "allowMethods": ["GET", "*"], "maxAge": 60}},
                 {"type": "ExternalAuth", "externalAuth": {"protocol": "HTTP", "backendRef": {"name": "auth"}, "http": {"path": "/check", "allowedHeaders": ["authorization"]}, "forwardBody": {"maxSize": 1024}}},
+                {"type": "Fault", "fault": {"delay": {"fixedDelay": "2s", "percentage": 0.5}, "abort": {"httpStatus": 503}, "header": {"name": "x-chaos", "value": "on"}}},
                 {"type": "ExtensionRef", "extensionRef": {"group": "x.io", "kind": "Thing", "name": "t"}},
             ],
             "backendRefs": [{"group": "", "kind": "Service", "name": "orders", "port": 80, "weight": 9, "filters": []}, {"name": "orders-next", "portName": "admin"}],
@@ -208,4 +209,33 @@ fn a_filters_type_is_one_of_those_there_are() {
         let expect = format!("unknown value {word:?}; known are: RequestHeaderModifier, ");
         assert!(problems.0[0].detail.starts_with(&expect), "{problems}");
     }
+}
+
+#[test]
+fn a_fault_that_makes_no_sense_is_refused_where_it_stands() {
+    let fault = |fault: Value| rule(json!({"filters": [{"type": "Fault", "fault": fault}]}));
+    let at = |field: &str| format!("/spec/rules/0/filters/0/fault{field}");
+    let abort = json!({"httpStatus": 503});
+    for (spec, field) in [
+        (json!({}), ""),
+        (json!({"delay": {"fixedDelay": "2h"}}), "/delay/fixedDelay"),
+        (json!({"abort": {"httpStatus": 200}}), "/abort/httpStatus"),
+        (
+            json!({"abort": {"httpStatus": 503, "percentage": 101}}),
+            "/abort/percentage",
+        ),
+        (
+            json!({"abort": abort, "header": {"name": "a b"}}),
+            "/header/name",
+        ),
+        (
+            json!({"abort": abort, "header": {"name": "a", "value": "\n"}}),
+            "/header/value",
+        ),
+    ] {
+        refuse(fault(spec), &at(field));
+    }
+    let redirect = json!({"type": "RequestRedirect", "requestRedirect": {"hostname": "a.com"}});
+    let both = json!({"filters": [redirect, {"type": "Fault", "fault": {"abort": abort}}]});
+    refuse(rule(both), "/spec/rules/0/filters");
 }

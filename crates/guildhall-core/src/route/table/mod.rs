@@ -9,6 +9,7 @@
 
 mod cluster;
 mod compiler;
+mod fault;
 mod hash;
 mod rule;
 mod test;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub use cluster::{ClusterId, ClusterKey, Subset};
 pub use compiler::Compiler;
+pub use fault::{Fault, Injected};
 use hash::Map;
 pub use rule::{Action, Backend, BackendFault, Backends, HeaderEdit, RouteId, Rule, RuleFilter};
 pub(super) use rule::{fault, unsupported};

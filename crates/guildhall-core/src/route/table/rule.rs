@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::{HeaderName, HeaderValue};
 
 use super::cluster::{ClusterId, ClusterKey, Clusters, Subset};
+use super::fault::Fault;
 use crate::{
     document::{Namespace, Object},
     route::spec::{BackendRef, Filter, HeaderModifier, HttpRoute, Redirect, RouteRule, UrlRewrite},
@@ -32,8 +33,10 @@ pub struct Rule {
     pub name: Option<Box<str>>,
     /// `timeouts.request`; zero switches it off, `None` leaves it to the gateway.
     pub request_timeout: Option<Duration>,
-    /// `timeouts.backendRequest`; zero and `None` mean no limit of its own.
+    /// `timeouts.backendRequest`; zero switches it off, `None` leaves it to policies.
     pub backend_timeout: Option<Duration>,
+    /// What fails on purpose.
+    pub fault: Option<Fault>,
     /// Done in this order.
     pub filters: Box<[RuleFilter]>,
     /// What happens in the end.
@@ -210,7 +213,10 @@ pub(in crate::route) fn unsupported(rule: &RouteRule, index: usize) -> Vec<Unsup
 
 fn is_supported(filter: &Filter) -> bool {
     is_supported_at_backend(filter)
-        || matches!(filter, Filter::RequestRedirect(_) | Filter::UrlRewrite(_))
+        || matches!(
+            filter,
+            Filter::RequestRedirect(_) | Filter::UrlRewrite(_) | Filter::Fault(_)
+        )
 }
 
 fn is_supported_at_backend(filter: &Filter) -> bool {
@@ -245,10 +251,8 @@ pub(super) fn compile(
         index,
         name: rule.name.as_deref().map(Into::into),
         request_timeout: timeouts.request.map(|p| p.get()),
-        backend_timeout: timeouts
-            .backend_request
-            .map(|p| p.get())
-            .filter(|d| !d.is_zero()),
+        backend_timeout: timeouts.backend_request.map(|p| p.get()),
+        fault: rule.filters.iter().find_map(Fault::of),
         filters: filters(&rule.filters),
         action,
     }

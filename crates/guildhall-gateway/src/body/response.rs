@@ -1,94 +1,20 @@
-//! Bodies on their way through: counted, watched, never held.
+//! An answer's body on its way to the client: watched, never held.
 
 use std::{
     pin::Pin,
-    rc::Rc,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
+use guildhall_core::route::Reason;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use crate::{
-    clock,
     record::Record,
-    upstream::{Deadline, Expired, Upload, Upstream},
+    upstream::{Deadline, Expired, Upstream},
 };
-use guildhall_core::route::Reason;
-
-/// A client's body on its way to a backend.
-#[derive(Debug, Default)]
-pub(crate) struct RequestBody {
-    /// `None` if there is none, or none any more.
-    incoming: Option<Incoming>,
-    upload: Option<Rc<Upload>>,
-}
-
-impl RequestBody {
-    /// A body, and how far it has come; without one if there is nothing in it.
-    pub(crate) fn new(incoming: Incoming) -> Self {
-        if incoming.is_end_stream() {
-            return Self::default();
-        }
-        Self {
-            incoming: Some(incoming),
-            upload: Some(Rc::default()),
-        }
-    }
-
-    /// How far it has come.
-    pub(crate) fn upload(&self) -> Option<&Rc<Upload>> {
-        self.upload.as_ref()
-    }
-
-    fn ended(&mut self) {
-        if let Some(upload) = &self.upload
-            && upload.ended.get().is_none()
-        {
-            upload.ended.set(Some(clock::now()));
-        }
-    }
-}
-
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(incoming) = &mut self.incoming else {
-            return Poll::Ready(None);
-        };
-        let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
-        let over = incoming.is_end_stream();
-        match &frame {
-            Some(Ok(frame)) => {
-                if let (Some(data), Some(upload)) = (frame.data_ref(), &self.upload) {
-                    upload.bytes.set(upload.bytes.get() + data.len() as u64);
-                }
-                if over || frame.is_trailers() {
-                    self.ended();
-                }
-            }
-            Some(Err(_)) | None => self.ended(),
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
-    }
-}
 
 /// An answer's body on its way to the client, with the record of the request, which ends with it.
 #[derive(Debug)]

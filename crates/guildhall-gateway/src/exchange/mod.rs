@@ -1,0 +1,72 @@
+//! One exchange: a request that was routed, and the answer to it.
+//!
+//! - [`outgoing`]: the request as the backend is sent it.
+//! - [`attempt`]: an endpoint that answers it.
+//! - [`pass_on`]: the answer as the client gets it.
+//!
+//! What stands around attempts by policy is `policy`'s.
+
+mod attempt;
+mod outgoing;
+mod pass_on;
+
+use std::{rc::Rc, time::Duration};
+
+pub(crate) use attempt::{Tried, attempt};
+use bytes::Bytes;
+use http::{Response, response};
+use hyper::{body::Incoming, upgrade::OnUpgrade};
+pub(crate) use outgoing::{Outgoing, compose};
+pub(crate) use pass_on::pass_on;
+
+use crate::{
+    snapshot::{Cluster, InFlight},
+    upstream::{Deadline, Tunnel, Upstream},
+    worker::Worker,
+};
+
+/// What all attempts of a request have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exchange<'a> {
+    pub(crate) worker: &'a Rc<Worker>,
+    pub(crate) cluster: &'a Cluster,
+    /// For the whole of it.
+    pub(crate) deadline: &'a Deadline,
+    /// How long one attempt may take.
+    pub(crate) attempt_timeout: Option<Duration>,
+}
+
+/// Where a request runs; a hedge runs on one of its own beside it.
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    /// Endpoints tried.
+    pub(crate) attempts: u32,
+    /// The endpoint the request runs at, counted there as long as this is held.
+    pub(crate) endpoint: Option<InFlight>,
+}
+
+/// The head of a backend's answer, and the connection on which the rest of it comes.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) upstream: Box<Upstream>,
+}
+
+/// An answer, before it is joined with the record of its request.
+pub(crate) enum Answer {
+    /// The gateway's own.
+    Own(Response<Bytes>),
+    /// A backend's, still arriving on `upstream`; `deadline` holds for all of it, if given.
+    Upstream {
+        head: response::Parts,
+        incoming: Incoming,
+        upstream: Box<Upstream>,
+        deadline: Option<Deadline>,
+    },
+    /// A backend's agreement to leave HTTP.
+    Tunnel {
+        head: response::Parts,
+        client: OnUpgrade,
+        backend: Tunnel,
+    },
+}
