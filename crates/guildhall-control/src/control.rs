@@ -14,6 +14,7 @@ use crate::checks::{self, Board, CheckStatistics};
 use crate::clock;
 use crate::documents::{Documents, Pages};
 use crate::duty::{self, Duty};
+use crate::fleet::{self, Fleet};
 use crate::locks::Locks;
 use crate::registry::Registry;
 use crate::status::Transitions;
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) board: Board,
     pub(crate) transitions: Transitions,
     pub(crate) duty: Duty,
+    pub(crate) fleet: fleet::Known,
     pub(crate) stop: CancellationToken,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -83,6 +85,7 @@ impl Control {
             board: Board::new(options.checks.clone()),
             transitions: Transitions::new(options.status.waiting),
             duty: Duty::new("checks", options.duty.clone()),
+            fleet: fleet::Known::new(options.fleet.clone()),
             stop: CancellationToken::new(),
             tasks: Mutex::new(Vec::new()),
             view: Arc::new(view),
@@ -104,6 +107,7 @@ impl Control {
         let instances = control.system_watch(checks::scope())?;
         control.spawn(checks::run(Arc::clone(shared), instances));
         control.spawn(crate::status::run(Arc::clone(shared)));
+        control.spawn(fleet::run(Arc::clone(shared)));
         Ok(control)
     }
 
@@ -152,6 +156,13 @@ impl Control {
     /// Locks.
     pub fn locks(&self) -> Locks {
         Locks {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// What gateways and SDKs report of their breakers and limits.
+    pub fn fleet(&self) -> Fleet {
+        Fleet {
             shared: Arc::clone(&self.shared),
         }
     }

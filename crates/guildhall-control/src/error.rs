@@ -85,6 +85,16 @@ pub enum Error {
         /// The bound.
         most: usize,
     },
+    /// As much is reported as is kept.
+    #[error(
+        "{most} {what} are known already, which is the most there may be; this one goes unseen"
+    )]
+    TooManyReports {
+        /// The bound.
+        most: usize,
+        /// Of what.
+        what: &'static str,
+    },
     /// The document is too large for one transaction.
     #[error(transparent)]
     TooLarge(TransactionError),
@@ -123,6 +133,7 @@ impl Error {
             | Self::Held { .. }
             | Self::NotOnDuty { .. }
             | Self::TooManyWatchers { .. }
+            | Self::TooManyReports { .. }
             | Self::Unknown(_)
             | Self::Stopped => true,
             Self::ReadOnly(why) => why.is_transient(),

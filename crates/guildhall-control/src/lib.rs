@@ -9,6 +9,7 @@
 //! - [`locks`]: held through a lease, fenced by a token that only grows.
 //! - [`watch`]: subscriptions, long polls, the source of a gateway in the same process.
 //! - [`checks`], [`status`], [`duty`]: who checks instances, and how what is found is written.
+//! - [`fleet`]: what gateways and SDKs report of their breakers and limits.
 //! - [`audit`]: one record per write.
 //!
 //! Every handle takes a [`Caller`](guildhall_core::access::Caller) and asks `authorize`. Nothing
@@ -21,6 +22,7 @@ mod control;
 pub mod documents;
 pub mod duty;
 mod error;
+pub mod fleet;
 pub mod locks;
 mod options;
 pub mod registry;

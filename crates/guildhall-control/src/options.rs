@@ -6,6 +6,7 @@ use crate::audit::AuditSink;
 use crate::checks::CheckOptions;
 use crate::documents::DocumentOptions;
 use crate::duty::DutyOptions;
+use crate::fleet::FleetOptions;
 use crate::status::StatusOptions;
 use crate::watch::WatchOptions;
 
@@ -22,6 +23,8 @@ pub struct Options {
     pub status: StatusOptions,
     /// Who does the background duties.
     pub duty: DutyOptions,
+    /// What is kept of the fleet's reports.
+    pub fleet: FleetOptions,
     /// Where audit records go beside the log.
     pub audit: Option<Arc<dyn AuditSink>>,
 }

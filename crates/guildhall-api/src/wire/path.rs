@@ -128,6 +128,16 @@ pub fn watch(ns: Option<&Namespace>) -> String {
     format!("{}/watch", namespace(ns))
 }
 
+/// The breakers of those who call, or are called, in a namespace.
+pub fn breakers(ns: Option<&Namespace>) -> String {
+    format!("{}/breakers", namespace(ns))
+}
+
+/// The limits of those who call, or are called, in a namespace.
+pub fn limits(ns: Option<&Namespace>) -> String {
+    format!("{}/limits", namespace(ns))
+}
+
 /// A lock, or with `action` (`acquire`, `renew`, `release`) what is done to it.
 pub fn lock(ns: &Namespace, name: &str, action: Option<&str>) -> String {
     let mut path = format!("{}/locks/{}", namespace(Some(ns)), encode(name));
@@ -140,6 +150,8 @@ pub fn lock(ns: &Namespace, name: &str, action: Option<&str>) -> String {
 
 /// The platform's status.
 pub const STATUS: &str = "/api/v1/status";
+/// Where gateways and SDKs report their breakers and limits.
+pub const REPORTS: &str = "/api/v1/reports";
 /// A snapshot of the control store, as bytes.
 pub const SNAPSHOT: &str = "/api/v1/snapshot";
 

@@ -2,6 +2,7 @@
 
 use guildhall_core::{
     document::{Index, Timestamp},
+    policy::report::FleetStatistics,
     registry::Statistics,
 };
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,9 @@ pub struct Status<R = Statistics> {
     /// Counts of services and instances.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registry: Option<R>,
+    /// Breakers and limits that gateways and SDKs reported here; absent on a node without the control role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetStatistics>,
     /// The process's resident memory, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resident_bytes: Option<u64>,

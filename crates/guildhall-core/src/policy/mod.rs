@@ -10,6 +10,7 @@
 //! - [`Policies`]: all of them, indexed; [`Effective`]: what holds on one way, and where each field is from.
 //! - [`mod@compile`]: the effective policy as configurations of `guildhall-resilience`, and what an edit keeps.
 //! - [`guard`]: the machines that carry it out, kept over every change.
+//! - [`report`]: what gateways and SDKs tell of their breakers and limits.
 //! - [`status`]: the conditions that say what became of a policy.
 //! - [`reference`](mod@reference): docs/reference/policies.md, made from the declarations.
 //!
@@ -44,6 +45,7 @@ pub mod described;
 mod effective;
 pub mod guard;
 pub mod reference;
+pub mod report;
 pub mod spec;
 pub mod status;
 mod target;

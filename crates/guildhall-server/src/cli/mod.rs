@@ -5,6 +5,7 @@
 //! for programs. Nothing here knows more of the platform than its API, apart from `server`, `settings` and `demo`.
 
 mod apply;
+mod breakers;
 mod child;
 mod completions;
 mod context;
@@ -75,6 +76,7 @@ enum Command {
     Services(services::Services),
     Instances(instances::Instances),
     Watch(watch::Watch),
+    Breakers(breakers::Breakers),
     Graph(graph::Graph),
     Impact(impact::Impact),
     Lock(lock::Lock),
@@ -151,6 +153,7 @@ async fn call(command: Command, context: Context) -> Result<(), Failure> {
         Command::Export(export) => export.run(context).await,
         Command::Services(services) => services.run(context).await,
         Command::Instances(instances) => instances.run(context).await,
+        Command::Breakers(breakers) => breakers.run(context).await,
         Command::Watch(watch) => watch.run(context).await,
         Command::Graph(graph) => graph.run(context).await,
         Command::Impact(impact) => impact.run(context).await,

@@ -70,6 +70,16 @@ impl Status {
                 table.row([plain("services"), plain(registry.services)]);
                 table.row([plain("instances in use"), toned(used, tone)]);
             }
+            if let Some(fleet) = status.fleet.as_ref().filter(|fleet| fleet.breakers > 0) {
+                let states: Vec<String> = fleet
+                    .states
+                    .iter()
+                    .map(|(state, count)| format!("{count} {state}"))
+                    .collect();
+                let closed = fleet.states.get("CLOSED") == Some(&fleet.breakers);
+                let tone = if closed { Tone::Good } else { Tone::Doubtful };
+                table.row([plain("breakers"), toned(states.join(", "), tone)]);
+            }
             if let Some(bytes) = status.resident_bytes {
                 table.row([plain("memory"), plain(format!("{} MiB", bytes >> 20))]);
             }

@@ -10,7 +10,7 @@ use super::{
     Api,
     answer::Answer,
     call::Call,
-    discovery, documents, locks, metrics, platform, registry,
+    discovery, documents, fleet, locks, metrics, platform, registry,
     routes::{Method as M, Resource as R},
     snapshot, watch,
 };
@@ -36,6 +36,9 @@ pub(crate) async fn dispatch(api: &Arc<Api>, call: Call) -> Result<Answer, Refus
         (R::LockAcquire, _) => locks::acquire(api, call).await,
         (R::LockRenew, _) => locks::renew(api, call).await,
         (R::LockRelease, _) => locks::release(api, call).await,
+        (R::Reports, _) => fleet::report(api, call).await,
+        (R::Breakers, _) => fleet::breakers(api, call).await,
+        (R::Limits, _) => fleet::limits(api, call).await,
         (R::Watch, _) => watch::many(api, &call).await,
         (R::Status, _) => platform::status(api, call).await,
         (R::Snapshot, M::Get) => snapshot::save(api, &call).await,

@@ -3,7 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use guildhall_api::wire::Code;
-use guildhall_core::access::{Verb, authorize};
+use guildhall_control::fleet::Fleet;
+use guildhall_core::{
+    access::{Verb, authorize},
+    policy::report::State,
+};
 use guildhall_gateway::Traffic as Counts;
 use http::StatusCode;
 use prometheus_client::{
@@ -170,6 +174,9 @@ pub(crate) fn read(api: &Api, call: &Call) -> Result<Answer, Refusal> {
             status.audit_lost,
         );
     }
+    if let Ok(control) = api.control() {
+        fleet(&mut registry, &control.fleet());
+    }
     if let Some(gateway) = api.gateway.as_ref().and_then(Traffic::status) {
         traffic(&mut registry, &gateway.traffic);
     }
@@ -187,6 +194,63 @@ pub(crate) fn read(api: &Api, call: &Call) -> Result<Answer, Refusal> {
     encode(&mut text, &registry)
         .map_err(|_| refuse(Code::Internal, "the metrics could not be written"))?;
     Ok(answer::text(CONTENT_TYPE, text))
+}
+
+/// The most pairs of callers and called that have series of their own.
+const PAIRS: usize = 1_000;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct BreakerLabels {
+    caller_namespace: String,
+    caller: String,
+    namespace: String,
+    service: String,
+    subset: String,
+    state: &'static str,
+}
+
+/// What gateways and SDKs reported here.
+fn fleet(registry: &mut Registry, fleet: &Fleet) {
+    let (pairs, beyond) = fleet.pairs(PAIRS);
+    let breakers = Family::<BreakerLabels, Gauge>::default();
+    for (pair, counts) in pairs {
+        for (state, count) in State::ALL.into_iter().zip(counts) {
+            let labels = BreakerLabels {
+                caller_namespace: pair
+                    .caller_namespace
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+                caller: pair.caller.clone(),
+                namespace: pair.target.namespace.to_string(),
+                service: pair.target.service.to_string(),
+                subset: pair.target.subset.clone(),
+                state: state.name(),
+            };
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            breakers.get_or_create(&labels).set(count);
+        }
+    }
+    registry.register(
+        "breaker_state",
+        "Breakers in each state, by who calls whom; without those that are only tried",
+        breakers,
+    );
+    let mut gauge = |name: &str, help: &str, value: usize| {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        registry.register(name, help, gauge);
+    };
+    gauge(
+        "breaker_pairs_left_out",
+        "Pairs of caller and called that breaker_state has no room for",
+        beyond,
+    );
+    gauge(
+        "fleet_reporters",
+        "Gateways and service instances that report here",
+        fleet.statistics().reporters,
+    );
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]

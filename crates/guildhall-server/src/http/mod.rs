@@ -12,6 +12,7 @@ mod call;
 mod discovery;
 mod dispatch;
 mod documents;
+mod fleet;
 mod locks;
 mod metrics;
 pub(crate) mod openapi;

@@ -22,8 +22,12 @@ pub(crate) const CONTINUE: &str = "continue";
 pub(crate) const KINDS: &str = "kinds";
 /// Where a watch takes itself up again.
 pub(crate) const FROM: &str = "from";
-/// Which service a watch is about.
+/// Which service a watch is about, or who is called.
 pub(crate) const SERVICE: &str = "service";
+/// Who calls.
+pub(crate) const CALLER: &str = "caller";
+/// The state of a breaker.
+pub(crate) const STATE: &str = "state";
 
 /// The parameters of a read that can be a long poll or a watch.
 pub(crate) const READ: &[&str] = &[MIN_INDEX, INDEX, WAIT, WATCH];
@@ -45,6 +49,8 @@ const DISCOVERY: &[&str] = &[
     WATCH,
 ];
 
+const BREAKERS: &[&str] = &[CALLER, SERVICE, STATE, MIN_INDEX, INDEX, WAIT, WATCH];
+
 /// The parameters that `method` on `resource` takes.
 pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static str] {
     match (resource, method) {
@@ -54,6 +60,8 @@ pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static
         (Resource::Document(_), Method::Get) => READ,
         (Resource::Document(_), Method::Put | Method::Delete) => &[DRY_RUN],
         (Resource::Graph | Resource::Impact | Resource::Stats, Method::Get) => POLL,
+        (Resource::Breakers, Method::Get) => BREAKERS,
+        (Resource::Limits, Method::Get) => &[CALLER, SERVICE, MIN_INDEX],
         (Resource::Watch, Method::Get) => &[KINDS, FROM, SERVICE, SELECTOR, MIN_INDEX],
         (Resource::Timeline | Resource::Status | Resource::Snapshot, Method::Get) => &[MIN_INDEX],
         _ => &[],

@@ -73,6 +73,10 @@ pub(crate) fn status_of(api: &Api) -> Status<Statistics> {
             counts.breakdown.clear();
             counts
         }),
+        fleet: api
+            .control()
+            .ok()
+            .map(|control| control.fleet().statistics()),
         resident_bytes: resident_bytes(),
     }
 }

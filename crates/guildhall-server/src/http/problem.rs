@@ -32,7 +32,9 @@ pub(crate) fn of(error: Error) -> Refusal {
         Error::ContractRefused(_) => refuse(Code::ContractBroken, text),
         Error::Held { .. } => refuse(Code::LockHeld, text),
         Error::NotHeld { .. } => refuse(Code::LockLost, text),
-        Error::TooManyWatchers { .. } => refuse(Code::TooManyRequests, text),
+        Error::TooManyWatchers { .. } | Error::TooManyReports { .. } => {
+            refuse(Code::TooManyRequests, text)
+        }
         Error::TooLarge(_) => {
             let mut problem = refuse(Code::InvalidDocument, text.clone());
             problem.errors = vec![FieldProblem {

@@ -56,13 +56,8 @@ pub(crate) enum Attended {
     Index(Index),
 }
 
-/// Waits as a long poll, if the call is one; the index of the scope either way.
-pub(crate) async fn poll(
-    api: &Api,
-    control: &Control,
-    call: &Call,
-    scope: &Scope,
-) -> Result<Index, Refusal> {
+/// What a long poll waits with, if the call is one: the index it has, and for how long.
+pub(crate) fn patience(api: &Api, call: &Call) -> Result<(Option<Index>, Duration), Refusal> {
     let since = call.query.index(params::INDEX)?;
     let wait = call.query.period(params::WAIT)?;
     if since.is_none() && wait.is_some() {
@@ -75,7 +70,17 @@ pub(crate) async fn poll(
         .map_or(USUAL_WAIT, |wait| wait.get())
         .min(api.options.max_wait);
     // Waiters that came together do not all come back together.
-    let wait = wait + wait.mul_f64(fastrand::f64() / 16.0);
+    Ok((since, wait + wait.mul_f64(fastrand::f64() / 16.0)))
+}
+
+/// Waits as a long poll, if the call is one; the index of the scope either way.
+pub(crate) async fn poll(
+    api: &Api,
+    control: &Control,
+    call: &Call,
+    scope: &Scope,
+) -> Result<Index, Refusal> {
+    let (since, wait) = patience(api, call)?;
     let polled = control
         .changed(&call.caller, scope, since, wait)
         .await

@@ -43,6 +43,12 @@ pub(crate) enum Resource {
     Impact,
     /// `…/stats`
     Stats,
+    /// `/api/v1/reports`
+    Reports,
+    /// `…/breakers`
+    Breakers,
+    /// `…/limits`
+    Limits,
     /// `…/watch`
     Watch,
     /// `/api/v1/status`
@@ -64,10 +70,13 @@ pub(crate) enum Resource {
 const KINDS: usize = Kind::ALL.len();
 
 /// The resources that are not of one kind; those that are asked for most come first.
-const OTHERS: [Resource; 20] = [
+const OTHERS: [Resource; 23] = [
     Resource::Instances,
     Resource::Heartbeat,
     Resource::Watch,
+    Resource::Reports,
+    Resource::Breakers,
+    Resource::Limits,
     Resource::Versions,
     Resource::Check,
     Resource::Maintenance,
@@ -199,7 +208,7 @@ impl Resource {
             Self::Collection(_) | Self::Instances => &[Get, Post],
             Self::Document(_) => &[Get, Put, Delete],
             Self::Heartbeat | Self::Check | Self::Maintenance => &[Put],
-            Self::LockAcquire | Self::LockRenew | Self::LockRelease => &[Post],
+            Self::LockAcquire | Self::LockRenew | Self::LockRelease | Self::Reports => &[Post],
             Self::Snapshot => &[Get, Post],
             _ => &[Get],
         }
@@ -222,6 +231,9 @@ impl Resource {
             Self::Graph => "graph",
             Self::Impact => "impact",
             Self::Stats => "stats",
+            Self::Reports => "reports",
+            Self::Breakers => "breakers",
+            Self::Limits => "limits",
             Self::Watch => "watch",
             Self::Status => "status",
             Self::Snapshot => "snapshot",
@@ -254,6 +266,7 @@ pub(crate) fn resolve(method: &http::Method, path: &str) -> Result<Target, Refus
     };
     let (scope, found) = match segments.as_slice() {
         ["api", "v1", "status"] => (Scope::All, found(Resource::Status)),
+        ["api", "v1", "reports"] => (Scope::All, found(Resource::Reports)),
         ["api", "v1", "snapshot"] => (Scope::All, found(Resource::Snapshot)),
         ["api", "v1", "namespaces", "-", rest @ ..] => (Scope::All, below(rest)),
         ["api", "v1", "namespaces", namespace, rest @ ..] => {
@@ -351,6 +364,8 @@ fn below<'a>(rest: &[&'a str]) -> Option<Found<'a>> {
         ["graph"] => found(R::Graph),
         ["graph", "impact", service] => named(R::Impact, service),
         ["stats"] => found(R::Stats),
+        ["breakers"] => found(R::Breakers),
+        ["limits"] => found(R::Limits),
         ["watch"] => found(R::Watch),
         [plural] => found(R::Collection(kind(plural)?)),
         [plural, name] => {

@@ -8,6 +8,7 @@
 mod cli;
 mod discovery;
 mod documents;
+mod fleet;
 mod gateway;
 mod lifecycle;
 mod locks;

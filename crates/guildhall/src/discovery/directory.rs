@@ -1,9 +1,6 @@
 //! What is known of one service, as it changes.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use guildhall_api::source::RemoteSource;
 use guildhall_core::{
@@ -14,7 +11,6 @@ use guildhall_core::{
 use tokio::sync::watch;
 
 use super::{Endpoints, Feed};
-use crate::clock;
 
 /// What is known of a service.
 #[derive(Clone, Debug)]
@@ -64,11 +60,6 @@ impl Directory {
         }
     }
 
-    /// What is known at this moment.
-    pub(crate) fn present(&self) -> Known {
-        self.known.borrow().clone()
-    }
-
     /// Follows the source until told to stop.
     pub(super) async fn follow(
         self: Arc<Self>,
@@ -83,8 +74,7 @@ impl Directory {
                 update = source.next() => {
                     let Some(update) = update else { break };
                     fold.apply(update);
-                    let zone = feed.zone.as_deref();
-                    endpoints = Arc::new(fold.endpoints(&feed.namespace, self.service(), zone, &endpoints, clock::now()));
+                    endpoints = Arc::new(fold.endpoints(&feed.namespace, self.service(), feed.zone.as_deref(), &endpoints));
                     self.tell(Known::Endpoints(endpoints.clone()));
                 }
                 () = async { drop(stop.wait_for(|stop| *stop).await) } => break,
@@ -123,9 +113,8 @@ impl Fold {
         service: &str,
         zone: Option<&str>,
         before: &Endpoints,
-        now: Instant,
     ) -> Endpoints {
         let entry = self.catalog.service(namespace, service);
-        Endpoints::of(entry.map(Arc::as_ref), self.health_known, zone, before, now)
+        Endpoints::of(entry.map(Arc::as_ref), self.health_known, zone, before)
     }
 }

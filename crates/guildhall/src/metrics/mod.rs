@@ -1,12 +1,10 @@
-//! Metrics in OpenMetrics text at `/metrics`: those of requests, of calls to other services, and the author's own.
+//! Metrics in OpenMetrics text at `/metrics`: those of requests, and the author's own.
 
-mod calls;
 mod http;
 mod own;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(crate) use calls::{CallMetrics, Meter};
 pub(crate) use http::HttpMetrics;
 use own::Value;
 use prometheus_client::{encoding::text::encode, metrics::gauge::Gauge, registry::Registry};
@@ -38,7 +36,6 @@ pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
     pub(crate) http: HttpMetrics,
-    pub(crate) calls: CallMetrics,
     own: Arc<own::Own>,
     resident: Gauge,
 }
@@ -47,7 +44,6 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::default();
         let http = HttpMetrics::register(&mut registry);
-        let calls = CallMetrics::register(&mut registry);
         let resident = Gauge::default();
         registry.register(
             "process_resident_memory_bytes",
@@ -58,7 +54,6 @@ impl Metrics {
         Self {
             registry: Arc::new(Mutex::new(registry)),
             http,
-            calls,
             own,
             resident,
         }

@@ -7,8 +7,6 @@ mod lifecycle;
 mod platform;
 mod real;
 mod registration;
-mod resilient;
-mod upstream;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 mod configs;
 mod edits;
 mod merge;
+mod report;
 mod samples;
 mod status;
 

@@ -42,6 +42,7 @@ pub(crate) fn document() -> Value {
             {"name": "documents", "description": "What users define, whatever its kind."},
             {"name": "registry", "description": "Services, their versions and instances; discovery and the graph."},
             {"name": "locks", "description": "Leases with fencing tokens, for leader election and the like."},
+            {"name": "fleet", "description": "Breakers and limits of gateways and services, as they report them."},
             {"name": "watch", "description": "Changes as they happen."},
             {"name": "platform", "description": "The platform itself."},
         ],

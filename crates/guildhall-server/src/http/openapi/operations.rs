@@ -43,6 +43,7 @@ pub(super) fn all() -> impl Iterator<Item = Operation> {
         .flat_map(of_kind)
         .chain(registry())
         .chain(locks())
+        .chain(fleet())
         .chain(platform())
 }
 
@@ -214,6 +215,25 @@ fn locks() -> impl Iterator<Item = Operation> {
         row((Method::Post, R::LockRelease), "/locks/{name}/release", "releaseLock", "Lets a lock go.", Some("LockToken"), Answers::Nothing),
     ];
     rows("locks", NS, all)
+}
+
+fn fleet() -> impl Iterator<Item = Operation> {
+    use Method::{Get, Post};
+    use Resource as R;
+    let all = vec![
+        row((Get, R::Breakers), "/breakers", "listBreakers", "The breakers of those who call, or are called, in a namespace: a row for each caller and target.", None, Answers::Json("BreakerList"))
+            .more(
+                "What gateways and SDKs reported to this server; whoever is silent for 30 s is left out. `index` is the \
+                 fleet's own: give it back as `index` to wait for a change. As a stream: rows as `added`, `modified` and \
+                 `deleted`, and a `bookmark` after each round; a stream that is taken up again begins with `resync`.",
+            ),
+        row((Get, R::Limits), "/limits", "listLimits", "Rate limits, bulkheads and adaptive limits, as their callers reported them.", None, Answers::Json("LimitList")),
+    ];
+    let reports = vec![
+        row((Post, R::Reports), "/api/v1/reports", "report", "Reports breakers and limits: what gateways and SDKs send.", Some("Report"), Answers::Json("ReportReceived"))
+            .more("Needs the right to write in the reporter's namespace; in all, if it has none, as gateways have."),
+    ];
+    rows("fleet", NS, all).chain(rows("fleet", "", reports))
 }
 
 fn platform() -> impl Iterator<Item = Operation> {

@@ -76,6 +76,14 @@ pub(super) fn of_query(name: &str) -> Value {
             index,
         ),
         params::SERVICE => ("Only what belongs to this service.", text),
+        params::CALLER => (
+            "Only what callers of this name tell: a service, or a gateway.",
+            text,
+        ),
+        params::STATE => (
+            "Only breakers in this state.",
+            json!({"$ref": "#/components/schemas/BreakerState"}),
+        ),
         "healthy" => (
             "`true`: healthy and warning instances. `false`: all, whatever their health.",
             boolean(true),

@@ -1,0 +1,36 @@
+//! Where reports go.
+
+use std::{future::Future, pin::Pin};
+
+use serde::{Deserialize, Serialize};
+
+use super::Report;
+
+/// What the receiver of a report answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Received {
+    /// Whether the next report is to hold everything: the receiver does not know what this one builds on.
+    #[serde(default)]
+    pub full: bool,
+}
+
+/// A report that was not taken. What it told is told again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// Nobody takes reports at the moment.
+    #[error("reports are not taken at the moment: {0}")]
+    Away(String),
+    /// The report was refused, and would be again.
+    #[error("reports are refused: {0}")]
+    Refused(String),
+}
+
+/// Takes reports, in this process or over the wire: a reporter cannot tell.
+pub trait ReportSink: Send {
+    /// Hands `report` over. Takes a bounded time.
+    fn report(
+        &mut self,
+        report: Report,
+    ) -> Pin<Box<dyn Future<Output = Result<Received, ReportError>> + Send + '_>>;
+}
