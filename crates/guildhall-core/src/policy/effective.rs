@@ -137,6 +137,14 @@ impl Effective {
         sources
     }
 
+    /// The most specific policy in `DryRun` that has a field in the section.
+    pub(super) fn tried(&self, section: Section) -> Option<&Arc<Source>> {
+        self.sources(section)
+            .into_iter()
+            .filter(|source| source.dry_run)
+            .min_by_key(|source| source.target.specificity())
+    }
+
     fn add(&mut self, source: &Arc<Source>, sections: &Sections) {
         let Self {
             sections: merged,

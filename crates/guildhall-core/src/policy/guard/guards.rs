@@ -19,19 +19,17 @@ use guildhall_resilience::{
 use super::{
     key::{OfRule, OfService},
     limits::{Limit, Limits, Machine},
+    ruled::Ruled,
     shelf::Shelf,
-    state::{GuardState, Guarded, Measured},
     way::{FallbackGuard, Guard, HedgeGuard, RetryGuard, Rules, Shell, Way},
 };
 use crate::{
     document::Timestamp,
     policy::{
         compile::{
-            BreakerRule, Compiled, FallbackRule, HedgeRule, KeptAnswers, LimitRule, Limiter,
-            RetryRule, Rule, compile,
+            BreakerRule, FallbackRule, HedgeRule, KeptAnswers, LimitRule, Limiter, RetryRule, Rule,
         },
         effective::{Effective, Policies, Source},
-        spec::Section,
         target::Chain,
     },
     route::table::ClusterKey,
@@ -45,16 +43,16 @@ pub const MOST: usize = 10_000;
 
 /// All machines there are; see [the module](super). Owned by one task.
 pub struct Guards<S: Shell> {
-    breakers: Shelf<OfService, Breaker, breaker::Config>,
+    pub(super) breakers: Shelf<OfService, Breaker, breaker::Config>,
     outliers: Shelf<OfService, Outlier<S::Endpoint>, outlier::Config>,
-    bulkheads: Shelf<OfService, Bulkhead, BulkheadConfig>,
-    adaptives: Shelf<OfService, Adaptive, AdaptiveConfig>,
-    timeouts: Shelf<OfService, (), ()>,
+    pub(super) bulkheads: Shelf<OfService, Bulkhead, BulkheadConfig>,
+    pub(super) adaptives: Shelf<OfService, Adaptive, AdaptiveConfig>,
+    pub(super) timeouts: Shelf<OfService, (), ()>,
     retries: Shelf<OfService, Budget, BudgetConfig>,
     hedges: Shelf<OfService, Hedge, ()>,
     hedge_budgets: Shelf<OfService, Budget, BudgetConfig>,
     answers: Shelf<(ClusterKey, [usize; 2]), Answers<S>, ()>,
-    limits: Shelf<OfRule, Machine, LimitRule>,
+    pub(super) limits: Shelf<OfRule, Machine, LimitRule>,
     /// When each outlier detector's interval is over.
     sweeps: Vec<(OfService, Instant)>,
     seeds: Seeds,
@@ -107,7 +105,8 @@ impl<S: Shell> Guards<S> {
             (tried, own_tried) => {
                 let tried = tried.unwrap_or(&here.enforced);
                 let own_tried = own_tried.unwrap_or(&own.enforced);
-                Some(Ruled::of(tried, own_tried).different_from(&rules))
+                let other = Ruled::of(tried, own_tried).different_from(&rules, tried, own_tried);
+                Some(other)
             }
         };
         let mut at = At {
@@ -354,66 +353,6 @@ impl<S: Shell> Guards<S> {
         ejections
     }
 
-    /// How the machines stand that ways use, in no particular order.
-    pub fn states(&self, now: Instant) -> impl Iterator<Item = GuardState> {
-        let breakers = self.breakers.used().map(move |(key, known)| {
-            let snapshot = known.machine.snapshot(now);
-            let last = snapshot.last_transition.as_ref();
-            let measured = Measured::Breaker {
-                since: last.map_or(known.made, |transition| transition.at),
-                forced: known
-                    .obeyed
-                    .force()
-                    .filter(|_| snapshot.state.is_forced())
-                    .cloned(),
-                snapshot: Box::new(snapshot),
-            };
-            row(key, Section::CircuitBreaker, &known.source, measured)
-        });
-        let bulkheads = self.bulkheads.used().map(|(key, known)| {
-            let stats = known.machine.stats();
-            let measured = Measured::Bulkhead {
-                in_flight: stats.in_flight,
-                queued: stats.queued,
-                limit: known.config.max_concurrent(),
-                refused: known.tally.refused(),
-            };
-            row(key, Section::Bulkhead, &known.source, measured)
-        });
-        let adaptives = self.adaptives.used().map(|(key, known)| {
-            let stats = known.machine.stats();
-            let measured = Measured::Adaptive {
-                in_flight: stats.in_flight,
-                limit: stats.limit,
-                refused: known.tally.refused(),
-            };
-            row(key, Section::AdaptiveConcurrency, &known.source, measured)
-        });
-        let timeouts = self.timeouts.used().map(|(key, known)| {
-            let refused = known.tally.refused();
-            let measured = Measured::Deadline { refused };
-            row(key, Section::Timeouts, &known.source, measured)
-        });
-        let limits = self.limits.used().map(|(key, known)| GuardState {
-            guarded: Guarded::Target {
-                target: key.target.clone(),
-                rule: key.rule.as_str().into(),
-            },
-            section: Section::RateLimit,
-            source: known.source.clone(),
-            tried: key.tried,
-            measured: Measured::RateLimit {
-                passed: known.tally.passed(),
-                refused: known.tally.refused(),
-            },
-        });
-        breakers
-            .chain(bulkheads)
-            .chain(adaptives)
-            .chain(timeouts)
-            .chain(limits)
-    }
-
     /// How many machines there are, those included that are kept for their rule's return.
     pub fn len(&self) -> usize {
         self.breakers.len()
@@ -450,48 +389,6 @@ struct At<'a> {
     wall: Timestamp,
 }
 
-/// What holds on a way, and what holds for the service on all ways to it.
-struct Ruled<'a> {
-    here: Compiled,
-    own: Compiled,
-    merged: &'a Effective,
-}
-
-impl<'a> Ruled<'a> {
-    fn of(here: &'a Effective, own: &Effective) -> Self {
-        // Contradictions between policies are told by their status.
-        Self {
-            here: compile(here).0,
-            own: compile(own).0,
-            merged: here,
-        }
-    }
-
-    /// What is the same as enforced is not tried.
-    fn different_from(mut self, enforced: &Self) -> Self {
-        macro_rules! clear {
-            ($of:ident: $($field:ident),+) => {$(
-                let same = enforced.$of.$field.as_ref().map(|rule| &rule.config);
-                if self.$of.$field.as_ref().map(|rule| &rule.config) == same {
-                    self.$of.$field = None;
-                }
-            )+};
-        }
-        clear!(here: rate_limit, timeouts);
-        clear!(own: circuit_breaker, bulkhead, adaptive_concurrency);
-        self
-    }
-
-    /// Whether anything in it refuses requests.
-    fn refuses(&self) -> bool {
-        self.here.rate_limit.is_some()
-            || self.here.timeouts.is_some()
-            || self.own.circuit_breaker.is_some()
-            || self.own.bulkhead.is_some()
-            || self.own.adaptive_concurrency.is_some()
-    }
-}
-
 fn budget(
     shelf: &mut Shelf<OfService, Budget, BudgetConfig>,
     key: OfService,
@@ -513,16 +410,6 @@ fn budget(
 fn without_queue(config: BulkheadConfig) -> BulkheadConfig {
     let places = config.max_concurrent().saturating_add(config.max_queued());
     BulkheadConfig::new(places).unwrap_or(config)
-}
-
-fn row(key: &OfService, section: Section, source: &Arc<Source>, measured: Measured) -> GuardState {
-    GuardState {
-        guarded: Guarded::Service(key.service.clone()),
-        section,
-        source: source.clone(),
-        tried: key.tried,
-        measured,
-    }
 }
 
 /// A seed for each machine, all of one (SplitMix64).

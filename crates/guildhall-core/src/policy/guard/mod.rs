@@ -104,6 +104,8 @@ mod key;
 mod limits;
 mod orders;
 mod rejected;
+mod rows;
+mod ruled;
 mod shelf;
 mod state;
 mod trial;

@@ -2,6 +2,7 @@
 
 mod configs;
 mod edits;
+mod guard;
 mod merge;
 mod report;
 mod samples;
