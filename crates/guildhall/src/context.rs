@@ -1,13 +1,19 @@
-//! What a request carries through a service: its id and its place in a trace.
+//! What a request carries through a service: its id, its place in a trace, and how long anybody waits for its answer.
 //!
 //! The context is local to the task that answers the request, so that calls which the handler makes
 //! carry it without being told. A task that the handler spawns starts without one: take
 //! [`RequestContext::current`] before and give it to [`RequestContext::scope`] inside.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use guildhall_api::wire::header;
+use guildhall_resilience::deadline::{Deadline, header as limit};
 use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::clock;
 
 tokio::task_local! {
     static CONTEXT: RequestContext;
@@ -24,10 +30,12 @@ struct Inner {
     id: HeaderValue,
     traceparent: Option<HeaderValue>,
     tracestate: Option<HeaderValue>,
+    deadline: Deadline,
 }
 
 impl RequestContext {
-    /// The context that a request's headers carry; a missing or unusable id is made up.
+    /// The context that a request's headers carry; a missing or unusable id is made up. The caller's deadline
+    /// (`x-envoy-expected-rq-timeout-ms` or `grpc-timeout`) begins to run.
     pub fn of(headers: &HeaderMap) -> Self {
         let accepted = headers
             .get(header::REQUEST_ID)
@@ -36,6 +44,7 @@ impl RequestContext {
             id: accepted.cloned().unwrap_or_else(new_id),
             traceparent: headers.get(header::TRACEPARENT).cloned(),
             tracestate: headers.get(header::TRACESTATE).cloned(),
+            deadline: deadline(headers, clock::now()),
         };
         Self {
             inner: Arc::new(inner),
@@ -69,6 +78,16 @@ impl RequestContext {
         self.inner.id.to_str().unwrap_or_default()
     }
 
+    /// How long the caller still waits for the answer, if it said so. Calls that the handler makes wait no longer
+    /// than that, and say so to whom they call.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.inner.deadline.remaining(clock::now())
+    }
+
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.inner.deadline
+    }
+
     pub(crate) fn id_header(&self) -> HeaderValue {
         self.inner.id.clone()
     }
@@ -84,6 +103,15 @@ impl RequestContext {
         set(header::TRACEPARENT, self.inner.traceparent.as_ref());
         set(header::TRACESTATE, self.inner.tracestate.as_ref());
     }
+}
+
+/// How long whoever sent these headers waits from `now` on.
+fn deadline(headers: &HeaderMap, now: Instant) -> Deadline {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let left = text(limit::GRPC_TIMEOUT)
+        .and_then(limit::parse_grpc_timeout)
+        .or_else(|| text(limit::ENVOY_EXPECTED).and_then(limit::parse_envoy_expected));
+    left.map_or(Deadline::NEVER, |left| Deadline::inherited(left, now))
 }
 
 /// 128 random bits in hexadecimal.
@@ -116,5 +144,17 @@ mod tests {
             made.request_id(),
             RequestContext::of(&HeaderMap::new()).request_id()
         );
+    }
+
+    #[test]
+    fn the_callers_deadline_is_taken_over() {
+        let (now, mut headers) = (clock::now(), HeaderMap::new());
+        assert_eq!(deadline(&headers, now), Deadline::NEVER);
+        headers.insert(limit::ENVOY_EXPECTED, HeaderValue::from_static("1500"));
+        let left = |headers: &HeaderMap| deadline(headers, now).remaining(now);
+        assert_eq!(left(&headers), Some(Duration::from_millis(1500)));
+        headers.insert(limit::GRPC_TIMEOUT, HeaderValue::from_static("2S"));
+        assert_eq!(left(&headers), Some(Duration::from_secs(2)));
+        assert!(deadline(&headers, now).is_inherited());
     }
 }

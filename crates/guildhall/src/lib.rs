@@ -51,16 +51,20 @@ mod logging;
 mod metrics;
 mod parts;
 mod phase;
+mod policy;
 mod register;
 mod serve;
 mod service;
 mod task;
 
-pub use client::{Answer, Call, CallError, DEFAULT_TIMEOUT, ServiceClient};
+pub use client::{Answer, Call, CallError, DEFAULT_TIMEOUT, ServiceClient, StandIn};
 pub use context::RequestContext;
 pub use error::ServiceError;
 pub use guildhall_api::client::ClientOptions;
-pub use guildhall_core::registry::{Contract, ContractFormat, Dependency, DependencyType};
+pub use guildhall_core::{
+    policy::guard::Rejected,
+    registry::{Contract, ContractFormat, Dependency, DependencyType},
+};
 pub use health::CheckOutcome;
 pub use logging::init_logging;
 pub use metrics::Metrics;

@@ -1,8 +1,10 @@
 //! What another service answered.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
-use serde::de::DeserializeOwned;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::CallError;
 
@@ -12,6 +14,35 @@ pub struct Answer {
     service: String,
     instance: String,
     response: Response<Bytes>,
+    stand_in: Option<StandIn>,
+}
+
+/// What answered in a service's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StandIn {
+    /// Its last good answer to the same request.
+    Kept {
+        /// How old that is.
+        age: Duration,
+    },
+    /// Another service.
+    Service(String),
+    /// The answer that the policy gives.
+    Fixed,
+    /// The closure of [`ServiceClient::with_fallback`](super::ServiceClient::with_fallback).
+    Code,
+}
+
+impl StandIn {
+    /// Its name in metrics.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Kept { .. } => "kept",
+            Self::Service(_) => "service",
+            Self::Fixed => "fixed",
+            Self::Code => "code",
+        }
+    }
 }
 
 impl Answer {
@@ -20,6 +51,55 @@ impl Answer {
             service: service.to_owned(),
             instance: instance.to_owned(),
             response,
+            stand_in: None,
+        }
+    }
+
+    /// An answer in the service's place, for the closure of
+    /// [`ServiceClient::with_fallback`](super::ServiceClient::with_fallback).
+    pub fn instead(response: Response<impl Into<Bytes>>) -> Self {
+        Self {
+            service: String::new(),
+            instance: String::new(),
+            response: response.map(Into::into),
+            stand_in: Some(StandIn::Code),
+        }
+    }
+
+    /// The same with 200 and a JSON body.
+    ///
+    /// # Errors
+    /// [`CallError::Invalid`] if the value does not serialise.
+    pub fn instead_json<T: Serialize + ?Sized>(value: &T) -> Result<Self, CallError> {
+        let json = serde_json::to_vec(value).map_err(|error| CallError::Invalid {
+            service: String::new(),
+            cause: format!("the fallback's answer does not serialise: {error}"),
+        })?;
+        let mut response = Response::new(json);
+        let kind = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        Ok(Self::instead(response))
+    }
+
+    /// The same answer, by what stands in for `service`.
+    pub(super) fn standing_in(self, service: &str, stand_in: StandIn) -> Self {
+        Self {
+            service: service.to_owned(),
+            stand_in: Some(stand_in),
+            ..self
+        }
+    }
+
+    /// What answered in the service's place; `None` if the service itself did.
+    pub fn stand_in(&self) -> Option<&StandIn> {
+        self.stand_in.as_ref()
+    }
+
+    pub(super) fn status_error(&self) -> CallError {
+        CallError::Status {
+            service: self.service.clone(),
+            instance: self.instance.clone(),
+            status: self.response.status(),
         }
     }
 
@@ -33,7 +113,11 @@ impl Answer {
         self.response.headers()
     }
 
-    /// The id of the instance that answered.
+    pub(super) fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.response.headers_mut()
+    }
+
+    /// The id of the instance that answered; of a kept answer, the one that gave it then. Empty if none did.
     pub fn instance(&self) -> &str {
         &self.instance
     }
@@ -62,11 +146,7 @@ impl Answer {
         if self.status().is_success() {
             return Ok(self);
         }
-        Err(CallError::Status {
-            service: self.service,
-            instance: self.instance,
-            status: self.response.status(),
-        })
+        Err(self.status_error())
     }
 
     /// As http's type.

@@ -68,13 +68,13 @@ impl Call {
         }
     }
 
-    /// How long this call may take, instead of the client's timeout.
+    /// How long this call may take, all attempts together, instead of the client's timeout.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.client.timeout = timeout;
+        self.client.timeout = Some(timeout);
         self
     }
 
-    /// Makes the call, once.
+    /// Makes the call, in as many attempts as the service's policies allow.
     pub async fn send(self) -> Result<Answer, CallError> {
         let service = self.client.service().to_owned();
         let request = self

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use guildhall_core::policy::guard::Rejected;
+use guildhall_resilience::{classify::ErrorClass, retry::FailureClass};
 use http::StatusCode;
 
 /// A call that did not succeed.
@@ -54,7 +56,42 @@ pub enum CallError {
         /// What the system said.
         cause: String,
     },
-    /// The whole call took too long.
+    /// A rule turned the call away before it was sent: an open breaker, a full bulkhead, a rate limit. It says which
+    /// policy's which revision that was, and when to come back.
+    ///
+    /// ```
+    /// use guildhall::CallError;
+    ///
+    /// fn retry_after(error: &CallError) -> Option<std::time::Duration> {
+    ///     match error {
+    ///         CallError::Rejected { rejected, .. } => rejected.retry_after,
+    ///         _ => None,
+    ///     }
+    /// }
+    /// # let _ = retry_after;
+    /// ```
+    #[error("{service} was not called: {rejected}")]
+    Rejected {
+        /// The service called.
+        service: String,
+        /// By what, and until when.
+        rejected: Rejected,
+    },
+    /// Whoever waits for the request that this call is a part of waits no longer.
+    #[error(
+        "{service} was not waited for any longer than the {left:?} that were left of the request's deadline{}; \
+         give the request more time, or do less for it before this call",
+        .instance.as_ref().map(|id| format!(" ({id} was asked)")).unwrap_or_default()
+    )]
+    DeadlineOver {
+        /// The service called.
+        service: String,
+        /// The instance's id, if one was asked by then.
+        instance: Option<String>,
+        /// What was left of the deadline when the call began.
+        left: Duration,
+    },
+    /// The call, or its last attempt, took too long.
     #[error(
         "{service} did not answer within {after:?}{}; the call may have been carried out, \
          make it again only if that does no harm",
@@ -136,6 +173,8 @@ impl CallError {
             | Self::Unresolved { service, .. }
             | Self::NoInstance { service, .. }
             | Self::Connect { service, .. }
+            | Self::Rejected { service, .. }
+            | Self::DeadlineOver { service, .. }
             | Self::Timeout { service, .. }
             | Self::Broken { service, .. }
             | Self::TooLarge { service, .. }
@@ -155,21 +194,100 @@ impl CallError {
                 | Self::Unresolved { .. }
                 | Self::NoInstance { .. }
                 | Self::Connect { .. }
+                | Self::Rejected { .. }
+                | Self::DeadlineOver { .. }
                 | Self::Timeout { .. }
                 | Self::Broken { .. }
         )
     }
 
-    /// Whether the call was certainly not carried out, and may be made again as it is.
+    /// Whether the call may be made again as it is: it was not carried out. (Where an earlier attempt of it may have
+    /// been, it is one that may be carried out twice.)
     pub fn was_not_sent(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::NotStarted { .. }
-                | Self::NoPlatform { .. }
-                | Self::Unresolved { .. }
-                | Self::NoInstance { .. }
-                | Self::Connect { .. }
-                | Self::Invalid { .. }
-        )
+            | Self::NoPlatform { .. }
+            | Self::Unresolved { .. }
+            | Self::NoInstance { .. }
+            | Self::Connect { .. }
+            | Self::Rejected { .. }
+            | Self::Invalid { .. } => true,
+            Self::DeadlineOver { instance, .. } | Self::Timeout { instance, .. } => {
+                instance.is_none()
+            }
+            Self::Broken { .. }
+            | Self::TooLarge { .. }
+            | Self::Status { .. }
+            | Self::Unreadable { .. } => false,
+        }
+    }
+
+    /// The rule's refusal, if that is what it is.
+    pub fn rejected(&self) -> Option<&Rejected> {
+        match self {
+            Self::Rejected { rejected, .. } => Some(rejected),
+            _ => None,
+        }
+    }
+
+    /// What retries and fallbacks make of it.
+    pub(crate) fn class(&self) -> FailureClass {
+        match self {
+            // Nothing was sent, and nothing would be a moment later.
+            Self::NotStarted { .. }
+            | Self::NoPlatform { .. }
+            | Self::Unresolved { .. }
+            | Self::NoInstance { .. }
+            | Self::Rejected { .. } => FailureClass::Rejected,
+            Self::Connect { .. } => FailureClass::Connect,
+            Self::DeadlineOver { .. } | Self::Timeout { .. } => FailureClass::DeadlineExpired,
+            Self::Broken { .. } => FailureClass::Reset,
+            Self::Status { status, .. } => {
+                FailureClass::of_status(status.as_u16()).unwrap_or(FailureClass::ServerError)
+            }
+            // It would be no other the next time.
+            Self::TooLarge { .. } | Self::Unreadable { .. } | Self::Invalid { .. } => {
+                FailureClass::ClientError
+            }
+        }
+    }
+
+    /// What a breaker makes of it.
+    pub(crate) fn error_class(&self) -> ErrorClass {
+        match self {
+            Self::NotStarted { .. }
+            | Self::NoPlatform { .. }
+            | Self::Unresolved { .. }
+            | Self::NoInstance { .. }
+            | Self::Rejected { .. }
+            | Self::Invalid { .. } => ErrorClass::Rejected,
+            Self::Connect { .. } => ErrorClass::Connect,
+            Self::Timeout { .. } => ErrorClass::AttemptTimeout,
+            Self::DeadlineOver { .. } => ErrorClass::DeadlineExceeded,
+            Self::Broken { .. } => ErrorClass::Reset,
+            // The service answered; it is we who do not take the answer.
+            Self::TooLarge { .. } | Self::Unreadable { .. } | Self::Status { .. } => {
+                ErrorClass::Cancelled
+            }
+        }
+    }
+
+    /// Its name in metrics.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::NotStarted { .. } => "not-started",
+            Self::NoPlatform { .. } => "no-platform",
+            Self::Unresolved { .. } => "unresolved",
+            Self::NoInstance { .. } => "no-instance",
+            Self::Connect { .. } => "connect",
+            Self::Rejected { .. } => "rejected",
+            Self::DeadlineOver { .. } => "deadline-over",
+            Self::Timeout { .. } => "timeout",
+            Self::Broken { .. } => "broken",
+            Self::TooLarge { .. } => "too-large",
+            Self::Status { .. } => "status",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Invalid { .. } => "invalid",
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! Finds an instance and sends a request to it, once.
+//! The connections to all services: sends a request to one instance and reads the whole answer.
 
 use std::{error::Error, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
 use guildhall_api::wire::header;
-use http::{HeaderValue, Request, Response, Uri, header::USER_AGENT, uri::Scheme};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, header::USER_AGENT, uri::Scheme};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -12,15 +12,10 @@ use hyper_util::{
 };
 
 use super::{Answer, CallError};
-use crate::{
-    RequestContext,
-    discovery::{Directory, Known, Picked},
-};
+use crate::{RequestContext, discovery::Endpoint};
 
 /// The most bytes of an answer that are read into memory.
 const MAX_ANSWER: usize = 32 << 20;
-/// How long a call waits for the platform's first answer, if its own timeout is longer.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The connections to all services.
 pub(crate) struct Transport {
@@ -53,64 +48,30 @@ impl Transport {
         })
     }
 
-    pub(super) async fn send(
-        &self,
-        directory: &Directory,
-        request: Request<Bytes>,
-        timeout: Duration,
-    ) -> Result<Answer, CallError> {
-        let service = directory.service();
-        let mut chosen = None;
-        let whole = async {
-            let picked = pick(directory, timeout.min(PATIENCE)).await?;
-            chosen = Some(picked.id.clone());
-            let request = self.addressed(request, &picked, service)?;
-            self.exchange(request, &picked, service).await
-        };
-        let done = tokio::time::timeout(timeout, whole).await;
-        done.unwrap_or_else(|_| {
-            Err(CallError::Timeout {
-                service: service.to_owned(),
-                instance: chosen,
-                after: timeout,
-            })
-        })
-    }
-
-    /// The request with its address and the headers that every call carries.
-    fn addressed(
-        &self,
-        request: Request<Bytes>,
-        picked: &Picked,
-        service: &str,
-    ) -> Result<Request<Full<Bytes>>, CallError> {
-        let (mut head, body) = request.into_parts();
-        let mut uri = head.uri.into_parts();
-        uri.scheme = Some(Scheme::HTTP);
-        uri.authority = Some(picked.authority.clone());
-        let invalid = |error: http::uri::InvalidUriParts| CallError::Invalid {
-            service: service.to_owned(),
-            cause: format!("{error}; give a path that begins with a slash"),
-        };
-        head.uri = Uri::from_parts(uri).map_err(invalid)?;
-        RequestContext::current()
-            .unwrap_or_else(|| RequestContext::of(&head.headers))
-            .inject(&mut head.headers);
-        head.headers
-            .insert(header::SERVICE_ID, self.own_name.clone());
-        head.headers
+    /// Adds what every call carries: the context of the request that is being answered, or a new one, and who calls.
+    pub(super) fn sign(&self, headers: &mut HeaderMap, context: Option<&RequestContext>) {
+        match context {
+            Some(context) => context.inject(headers),
+            None => RequestContext::of(headers).inject(headers),
+        }
+        headers.insert(header::SERVICE_ID, self.own_name.clone());
+        headers
             .entry(USER_AGENT)
             .or_insert_with(|| self.user_agent.clone());
-        Ok(Request::from_parts(head, Full::new(body)))
     }
 
-    async fn exchange(
+    /// Sends a request to an endpoint of `service`.
+    pub(super) async fn exchange(
         &self,
-        request: Request<Full<Bytes>>,
-        picked: &Picked,
+        request: Request<Bytes>,
+        endpoint: &Endpoint,
         service: &str,
     ) -> Result<Answer, CallError> {
-        let (service_name, instance) = (|| service.to_owned(), || picked.id.clone());
+        let (service_name, instance) = (|| service.to_owned(), || endpoint.id.clone());
+        let request = addressed(request, endpoint).map_err(|error| CallError::Invalid {
+            service: service_name(),
+            cause: format!("{error}; give a path that begins with a slash"),
+        })?;
         let response =
             self.http()
                 .request(request)
@@ -147,34 +108,23 @@ impl Transport {
             })?;
         Ok(Answer::new(
             service,
-            &picked.id,
+            &endpoint.id,
             Response::from_parts(head, body.to_bytes()),
         ))
     }
 }
 
-/// The instance that takes the call.
-async fn pick(directory: &Directory, patience: Duration) -> Result<Picked, CallError> {
-    let service = directory.service().to_owned();
-    let endpoints = match directory.known(patience).await {
-        Known::Endpoints(endpoints) => endpoints,
-        Known::NotStarted => return Err(CallError::NotStarted { service }),
-        Known::Off => return Err(CallError::NoPlatform { service }),
-        Known::Waiting => {
-            return Err(CallError::Unresolved {
-                service,
-                waited: patience,
-            });
-        }
-    };
-    endpoints.pick(&mut fastrand::Rng::new()).ok_or_else(|| {
-        let reason = match (endpoints.registered, endpoints.without_http) {
-            (0, _) => "none is registered".to_owned(),
-            (count, 0) => format!("none of its {count} registered instances is healthy"),
-            (_, count) => format!("{count} healthy instances have no port with protocol http"),
-        };
-        CallError::NoInstance { service, reason }
-    })
+/// The request with its address.
+fn addressed(
+    request: Request<Bytes>,
+    endpoint: &Endpoint,
+) -> Result<Request<Full<Bytes>>, http::uri::InvalidUriParts> {
+    let (mut head, body) = request.into_parts();
+    let mut uri = head.uri.into_parts();
+    uri.scheme = Some(Scheme::HTTP);
+    uri.authority = Some(endpoint.authority.clone());
+    head.uri = Uri::from_parts(uri)?;
+    Ok(Request::from_parts(head, Full::new(body)))
 }
 
 /// The innermost cause: what the system said.

@@ -1,6 +1,9 @@
 //! What is known of one service, as it changes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use guildhall_api::source::RemoteSource;
 use guildhall_core::{
@@ -11,6 +14,7 @@ use guildhall_core::{
 use tokio::sync::watch;
 
 use super::{Endpoints, Feed};
+use crate::clock;
 
 /// What is known of a service.
 #[derive(Clone, Debug)]
@@ -60,6 +64,11 @@ impl Directory {
         }
     }
 
+    /// What is known at this moment.
+    pub(crate) fn present(&self) -> Known {
+        self.known.borrow().clone()
+    }
+
     /// Follows the source until told to stop.
     pub(super) async fn follow(
         self: Arc<Self>,
@@ -74,7 +83,8 @@ impl Directory {
                 update = source.next() => {
                     let Some(update) = update else { break };
                     fold.apply(update);
-                    endpoints = Arc::new(fold.endpoints(&feed.namespace, self.service(), feed.zone.as_deref(), &endpoints));
+                    let zone = feed.zone.as_deref();
+                    endpoints = Arc::new(fold.endpoints(&feed.namespace, self.service(), zone, &endpoints, clock::now()));
                     self.tell(Known::Endpoints(endpoints.clone()));
                 }
                 () = async { drop(stop.wait_for(|stop| *stop).await) } => break,
@@ -113,8 +123,9 @@ impl Fold {
         service: &str,
         zone: Option<&str>,
         before: &Endpoints,
+        now: Instant,
     ) -> Endpoints {
         let entry = self.catalog.service(namespace, service);
-        Endpoints::of(entry.map(Arc::as_ref), self.health_known, zone, before)
+        Endpoints::of(entry.map(Arc::as_ref), self.health_known, zone, before, now)
     }
 }

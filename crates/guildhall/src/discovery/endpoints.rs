@@ -1,50 +1,102 @@
-//! Instances to endpoints, and the choice between them. Pure: randomness is an argument.
+//! Instances to endpoints. Pure. Which of them takes a call is chosen in [`crate::client`], by policy.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
 };
 
 use guildhall_core::{
     document::Object,
     registry::{Health, Instance, Protocol, Query, ServiceEntry, discover},
 };
-use guildhall_resilience::balance::P2c;
+use guildhall_resilience::balance::{PeakEwma, PeakEwmaConfig};
 use http::uri::Authority;
 
-/// Where one instance is called, and how many calls it has at present.
+/// Where one instance is called, how many calls it has at present, and how long they take.
 ///
 /// It outlives the list it is in: as long as an instance's id and address stay, so does its load.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) id: String,
     pub(crate) authority: Authority,
+    /// When it was first in the list.
+    pub(crate) since: Instant,
     calls: AtomicU32,
+    /// Where a balancer goes by it.
+    latency: Mutex<Option<(PeakEwmaConfig, Arc<PeakEwma>)>>,
 }
 
 /// The endpoints of a service at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
-    list: Vec<Arc<Endpoint>>,
-    balancer: P2c,
+    pub(crate) list: Vec<Placed>,
     /// How many instances are registered, whatever their health.
     pub(crate) registered: usize,
     /// How many of the healthy ones offer no port that speaks HTTP.
     pub(crate) without_http: usize,
 }
 
-/// An endpoint that a call was given; dropping it ends the call.
-#[derive(Debug)]
-pub(crate) struct Picked(Arc<Endpoint>);
+/// An endpoint with its place in the fleet.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) weight: u32,
+    /// Whether it is in the caller's zone.
+    pub(crate) near: bool,
+}
+
+impl Endpoint {
+    fn new(id: &str, authority: Authority, now: Instant) -> Self {
+        Self {
+            id: id.to_owned(),
+            authority,
+            since: now,
+            calls: AtomicU32::new(0),
+            latency: Mutex::default(),
+        }
+    }
+
+    /// How many calls it has at present.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// A call to it begins.
+    pub(crate) fn begin(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call to it is over.
+    pub(crate) fn end(&self) {
+        self.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How long its calls take, remembered by `config`; begun anew when that is another.
+    pub(crate) fn latency(&self, config: PeakEwmaConfig, now: Instant) -> Arc<PeakEwma> {
+        let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*latency {
+            Some((known, ewma)) if *known == config => ewma.clone(),
+            _ => {
+                let ewma = Arc::new(PeakEwma::new(config, now));
+                *latency = Some((config, ewma.clone()));
+                ewma
+            }
+        }
+    }
+}
 
 impl Endpoints {
-    /// The instances of `entry` to be called; those of `zone` are preferred. While health is not
-    /// known all are taken that no operator took out.
+    /// The instances of `entry` to be called; those of `zone` are near. While health is not known all are taken that
+    /// no operator took out.
     pub(crate) fn of(
         entry: Option<&ServiceEntry>,
         health_known: bool,
         zone: Option<&str>,
         before: &Self,
+        now: Instant,
     ) -> Self {
         let Some(entry) = entry else {
             return Self::default();
@@ -65,52 +117,25 @@ impl Endpoints {
         let found = instances
             .iter()
             .filter_map(|instance| Some((instance, authority(instance)?)));
-        let (mut list, mut weights, mut near) = (Vec::new(), Vec::new(), Vec::new());
-        for (instance, authority) in found {
-            let id = &instance.metadata.name;
-            let known = before
-                .list
-                .iter()
-                .find(|known| known.id == *id && known.authority == authority);
-            list.push(known.cloned().unwrap_or_else(|| {
-                Arc::new(Endpoint {
-                    id: id.clone(),
-                    authority,
-                    calls: AtomicU32::new(0),
-                })
-            }));
-            weights.push(u32::from(instance.spec.weight));
-            near.push(zone.is_some() && instance.spec.zone.as_deref() == zone);
-        }
+        let list: Vec<Placed> = found
+            .map(|(instance, authority)| {
+                let id = &instance.metadata.name;
+                let mut known = before.list.iter().map(|placed| &placed.endpoint);
+                let known = known.find(|known| known.id == *id && known.authority == authority);
+                Placed {
+                    endpoint: known
+                        .cloned()
+                        .unwrap_or_else(|| Arc::new(Endpoint::new(id, authority, now))),
+                    weight: u32::from(instance.spec.weight),
+                    near: zone.is_some() && instance.spec.zone.as_deref() == zone,
+                }
+            })
+            .collect();
         Self {
             without_http: instances.len() - list.len(),
             list,
-            balancer: P2c::preferring(weights, |place| near[place]),
             registered: entry.instances.len(),
         }
-    }
-
-    /// Chooses the endpoint of the next call.
-    pub(crate) fn pick(&self, random: &mut fastrand::Rng) -> Option<Picked> {
-        let load = |place: usize| self.list[place].calls.load(Ordering::Relaxed);
-        let place = self.balancer.pick(random, load, |_| true)?;
-        let endpoint = self.list.get(place)?;
-        endpoint.calls.fetch_add(1, Ordering::Relaxed);
-        Some(Picked(endpoint.clone()))
-    }
-}
-
-impl std::ops::Deref for Picked {
-    type Target = Endpoint;
-
-    fn deref(&self) -> &Endpoint {
-        &self.0
-    }
-}
-
-impl Drop for Picked {
-    fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -156,19 +181,20 @@ mod tests {
         health_known: bool,
         zone: Option<&str>,
         before: &Endpoints,
+        now: Instant,
     ) -> Endpoints {
         let catalog = Catalog::load(documents, 1);
         let entry = catalog
             .service(&Namespace::default(), "users")
             .map(Arc::as_ref);
-        Endpoints::of(entry, health_known, zone, before)
+        Endpoints::of(entry, health_known, zone, before, now)
     }
 
     fn ids(endpoints: &Endpoints) -> Vec<&str> {
         endpoints
             .list
             .iter()
-            .map(|endpoint| endpoint.id.as_str())
+            .map(|placed| placed.endpoint.id.as_str())
             .collect()
     }
 
@@ -176,6 +202,7 @@ mod tests {
 
     #[test]
     fn only_the_healthy_are_called_unless_health_is_not_known() {
+        let now = crate::clock::now();
         let fleet = [
             instance("a", "h", Health::Healthy, plain),
             instance("b", "h", Health::Warning, plain),
@@ -186,71 +213,60 @@ mod tests {
             }),
         ];
         let none = Endpoints::default();
-        let live = endpoints(&fleet, true, None, &none);
+        let live = endpoints(&fleet, true, None, &none, now);
         assert_eq!(
             (ids(&live), live.registered, live.without_http),
             (vec!["a", "b"], 5, 1)
         );
-        let copy = endpoints(&fleet, false, None, &none);
+        let copy = endpoints(&fleet, false, None, &none, now);
         assert_eq!(ids(&copy), ["a", "b", "c"]);
-        assert!(
-            endpoints(&[], true, None, &live)
-                .pick(&mut fastrand::Rng::with_seed(1))
-                .is_none()
-        );
+        assert!(endpoints(&[], true, None, &live, now).list.is_empty());
     }
 
     #[test]
-    fn calls_under_way_are_counted_on_while_the_fleet_changes() {
-        let mut random = fastrand::Rng::with_seed(2);
+    fn an_endpoint_stays_while_the_fleet_changes() {
+        let now = crate::clock::now();
+        let later = now + std::time::Duration::from_secs(1);
         let a = instance("a", "h", Health::Healthy, plain);
-        let one = endpoints(std::slice::from_ref(&a), true, None, &Endpoints::default());
-        let call = one.pick(&mut random).unwrap();
-        let two = endpoints(
-            &[a, instance("b", "h", Health::Healthy, plain)],
-            true,
-            None,
-            &one,
+        let none = Endpoints::default();
+        let one = endpoints(std::slice::from_ref(&a), true, None, &none, now);
+        one.list[0].endpoint.begin();
+        let both = [a, instance("b", "h", Health::Healthy, plain)];
+        let two = endpoints(&both, true, None, &one, later);
+        assert_eq!(
+            (two.list[0].endpoint.calls(), two.list[0].endpoint.since),
+            (1, now)
         );
-        for _ in 0..20 {
-            assert_eq!(two.pick(&mut random).unwrap().id, "b");
-        }
-        drop(call);
-        assert_eq!(two.list[0].calls.load(Ordering::Relaxed), 0);
-        let moved = endpoints(
-            &[instance("a", "elsewhere", Health::Healthy, plain)],
-            true,
-            None,
-            &two,
-        );
-        assert!(!Arc::ptr_eq(&moved.list[0], &two.list[0]));
+        assert_eq!(two.list[1].endpoint.since, later);
+        let moved = [instance("a", "elsewhere", Health::Healthy, plain)];
+        let moved = endpoints(&moved, true, None, &two, later);
+        assert!(!Arc::ptr_eq(&moved.list[0].endpoint, &two.list[0].endpoint));
     }
 
     #[test]
-    fn the_own_zone_is_preferred() {
+    fn the_own_zone_is_near() {
         let zoned = |id, zone: &'static str| {
             instance(id, "h", Health::Healthy, |spec| {
                 spec.zone = Some(zone.into())
             })
         };
-        let all = endpoints(
-            &[zoned("a", "z1"), zoned("b", "z2")],
-            true,
-            Some("z2"),
-            &Endpoints::default(),
-        );
-        let mut random = fastrand::Rng::with_seed(3);
-        assert!((0..20).all(|_| all.pick(&mut random).is_some_and(|picked| picked.id == "b")));
+        let fleet = [zoned("a", "z1"), zoned("b", "z2")];
+        let none = Endpoints::default();
+        let all = endpoints(&fleet, true, Some("z2"), &none, crate::clock::now());
+        let near: Vec<bool> = all.list.iter().map(|placed| placed.near).collect();
+        assert_eq!(near, [false, true]);
     }
 
     #[test]
     fn an_ipv6_host_is_bracketed() {
+        let fleet = [instance("a", "::1", Health::Healthy, plain)];
         let all = endpoints(
-            &[instance("a", "::1", Health::Healthy, plain)],
+            &fleet,
             true,
             None,
             &Endpoints::default(),
+            crate::clock::now(),
         );
-        assert_eq!(all.list[0].authority.as_str(), "[::1]:80");
+        assert_eq!(all.list[0].endpoint.authority.as_str(), "[::1]:80");
     }
 }

@@ -4,7 +4,7 @@
 //! service, and one copy on disk: a change to another service wakes nobody here, and a start
 //! without the platform begins with the copy.
 //!
-//! - [`endpoints`]: pure: instances to endpoints with their loads, and the choice between them.
+//! - [`endpoints`]: pure: instances to endpoints, with their loads and latencies.
 //! - [`directory`]: what is known of one service, as it changes.
 
 mod directory;
@@ -18,7 +18,7 @@ use std::{
 };
 
 pub(crate) use directory::{Directory, Known};
-pub(crate) use endpoints::{Endpoints, Picked};
+pub(crate) use endpoints::{Endpoint, Endpoints, Placed};
 use guildhall_api::{
     client::{Client, WatchScope},
     source::{RemoteSource, SourceOptions},

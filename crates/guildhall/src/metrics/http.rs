@@ -10,7 +10,7 @@ use prometheus_client::{
 };
 
 /// Upper bounds in seconds: Prometheus' usual ones, and shorter ones for services on one network.
-const BUCKETS: [f64; 14] = [
+pub(super) const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 

@@ -1,10 +1,12 @@
-//! Metrics in OpenMetrics text at `/metrics`: those of requests, and the author's own.
+//! Metrics in OpenMetrics text at `/metrics`: those of requests, of calls to other services, and the author's own.
 
+mod calls;
 mod http;
 mod own;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub(crate) use calls::{CallMetrics, Meter};
 pub(crate) use http::HttpMetrics;
 use own::Value;
 use prometheus_client::{encoding::text::encode, metrics::gauge::Gauge, registry::Registry};
@@ -36,6 +38,7 @@ pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
     pub(crate) http: HttpMetrics,
+    pub(crate) calls: CallMetrics,
     own: Arc<own::Own>,
     resident: Gauge,
 }
@@ -44,6 +47,7 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::default();
         let http = HttpMetrics::register(&mut registry);
+        let calls = CallMetrics::register(&mut registry);
         let resident = Gauge::default();
         registry.register(
             "process_resident_memory_bytes",
@@ -54,6 +58,7 @@ impl Metrics {
         Self {
             registry: Arc::new(Mutex::new(registry)),
             http,
+            calls,
             own,
             resident,
         }

@@ -10,7 +10,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{Running, Service, Stopped, advertise, settings::Settings, signals::Signals};
 use crate::{
-    CheckOutcome, Registration, ServiceError,
+    CheckOutcome, Registration, ServiceError, clock,
     discovery::Feed,
     health::{self, memory_usage, resident_bytes},
     identity::Identity,
@@ -18,6 +18,7 @@ use crate::{
     metrics::OPENMETRICS,
     parts::Parts,
     phase::{Phase, Phases},
+    policy,
     register::{Health, Registrar},
     serve::Server,
     task::Task,
@@ -44,8 +45,8 @@ impl Service {
         let Self {
             mut settings,
             metrics,
-            discovery,
-            transport,
+            callees,
+            defaults,
         } = self;
         let platform = std::mem::replace(&mut settings.platform, super::Platform::None).options();
 
@@ -57,7 +58,10 @@ impl Service {
             Some(host) => host,
             None => advertise::host(bound, platform.as_ref()).await,
         };
-        let identity = Arc::new(settings.identity(&host, bound.port(), discovery.bad_names())?);
+        let mut problems = callees.discovery.bad_names();
+        let wrong = defaults.problems().into_iter();
+        problems.extend(wrong.map(|problem| format!("call_defaults: {problem}")));
+        let identity = Arc::new(settings.identity(&host, bound.port(), problems)?);
         let client = platform.clone().map(Client::new).transpose()?;
 
         let phases = Phases::new();
@@ -70,13 +74,18 @@ impl Service {
         let served = settings.documents.endpoints_served;
         let app = app(app_router, &parts, &identity, served);
 
-        discovery.start(client.map(|client| Feed {
+        let feed = client.map(|client| Feed {
             client,
             namespace: identity.namespace.clone(),
             zone: settings.documents.zone.clone(),
             cache: settings.cache.clone(),
             owner: identity.service.clone(),
-        }));
+        });
+        let namespace = identity.namespace.clone();
+        callees.start(namespace, &defaults, clock::now(), super::wall());
+        callees.discovery.start(feed.clone());
+        let (stop_calls, calls_stopping) = watch::channel(false);
+        let policies = Task::spawn(policy::follow(callees.clone(), feed, calls_stopping));
         let server = Server::start(listener, app, settings.max_connections);
         phases.advance(Phase::Running);
         tracing::info!(service = %identity.service, version = %identity.version, address = %bound, "serving");
@@ -110,8 +119,9 @@ impl Service {
             identity,
             registration,
             parts,
-            discovery,
-            transport,
+            callees,
+            policies,
+            stop_calls,
             server,
             registrar,
             stop,

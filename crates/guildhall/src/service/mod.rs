@@ -11,14 +11,18 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use axum::Router;
 use guildhall_api::client::ClientOptions;
 use guildhall_core::{
-    document::{Namespace, ServiceName},
+    document::{Namespace, ServiceName, Timestamp},
     registry::{Contract, ContractFormat, Dependency, Endpoint},
 };
 pub use running::{Running, Stopped};
 use settings::{Platform, Settings};
 
 use crate::{
-    CheckOutcome, ServiceClient, client::Transport, discovery::Discovery, metrics::Metrics,
+    CheckOutcome, ServiceClient,
+    client::Transport,
+    clock,
+    metrics::Metrics,
+    policy::{Callees, Defaults},
     register::Health,
 };
 
@@ -47,19 +51,20 @@ use crate::{
 pub struct Service {
     settings: Settings,
     metrics: Metrics,
-    discovery: Arc<Discovery>,
-    transport: Arc<Transport>,
+    callees: Arc<Callees>,
+    defaults: Defaults,
 }
 
 impl Service {
     /// The service `name` (a DNS-1123 name) in `version`. It listens on a free port of all
     /// interfaces unless told otherwise, and finds the platform through `GUILDHALL_SERVER`.
     pub fn new(name: &str, version: &str) -> Self {
+        let metrics = Metrics::new();
         Self {
             settings: Settings::new(name, version),
-            metrics: Metrics::new(),
-            discovery: Arc::default(),
-            transport: Arc::new(Transport::new(name, version)),
+            callees: Callees::new(Transport::new(name, version), metrics.clone()),
+            defaults: Defaults::default(),
+            metrics,
         }
     }
 
@@ -295,11 +300,31 @@ impl Service {
     /// Calls another service by its name. May be taken before the service starts, to be given to
     /// its routes; calls can be made once it has started.
     pub fn client(&self, service: &str) -> ServiceClient {
-        ServiceClient::new(&self.discovery, &self.transport, service)
+        ServiceClient::new(self.callees.target(service, clock::now(), wall()))
+    }
+
+    /// What holds for this service's calls where no policy says otherwise: sections as in a Policy's spec
+    /// (docs/reference/policies.md), over those that [`ServiceClient`] tells, field by field.
+    ///
+    /// ```
+    /// let service = guildhall::Service::new("order-service", "1.0.0").call_defaults(serde_json::json!({
+    ///     "retry": {"attempts": 3, "backOff": {"baseInterval": "1s"}},
+    ///     "bulkhead": {"maxConcurrentCalls": 100},
+    /// }));
+    /// # let _ = service;
+    /// ```
+    pub fn call_defaults(mut self, sections: serde_json::Value) -> Self {
+        self.defaults.with(sections);
+        self
     }
 
     /// The service's metrics, for those of the author's own.
     pub fn metrics(&self) -> Metrics {
         self.metrics.clone()
     }
+}
+
+/// The date, as documents state it.
+fn wall() -> Timestamp {
+    Timestamp::from_system(clock::wall())
 }

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use crate::{
-    Phase, Registration, ServiceClient, client::Transport, discovery::Discovery,
-    identity::Identity, metrics::Metrics, parts::Parts, serve::Server, task::Task,
+    Phase, Registration, ServiceClient, clock, identity::Identity, metrics::Metrics, parts::Parts,
+    policy::Callees, serve::Server, task::Task,
 };
 
 /// A service that runs. Dropping it ends it at once, without a farewell; see [`Running::stop`].
@@ -16,8 +16,9 @@ pub struct Running {
     pub(super) identity: Arc<Identity>,
     pub(super) registration: watch::Receiver<Registration>,
     pub(super) parts: Arc<Parts>,
-    pub(super) discovery: Arc<Discovery>,
-    pub(super) transport: Arc<Transport>,
+    pub(super) callees: Arc<Callees>,
+    pub(super) policies: Task<()>,
+    pub(super) stop_calls: watch::Sender<bool>,
     pub(super) server: Server,
     pub(super) registrar: Option<Task<bool>>,
     pub(super) stop: watch::Sender<bool>,
@@ -55,7 +56,8 @@ impl Running {
 
     /// Calls another service by its name.
     pub fn client(&self, service: &str) -> ServiceClient {
-        ServiceClient::new(&self.discovery, &self.transport, service)
+        let target = self.callees.target(service, clock::now(), super::wall());
+        ServiceClient::new(target)
     }
 
     /// Its metrics.
@@ -78,7 +80,9 @@ impl Running {
         if cut > 0 {
             tracing::warn!(cut, deadline = ?self.drain, "connections were cut: their requests took too long");
         }
-        self.discovery.stop().await;
+        self.stop_calls.send_replace(true);
+        self.callees.discovery.stop().await;
+        self.policies.join().await;
         self.parts.phases.advance(Phase::Stopped);
         Stopped { cut }
     }

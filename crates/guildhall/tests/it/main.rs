@@ -7,6 +7,8 @@ mod lifecycle;
 mod platform;
 mod real;
 mod registration;
+mod resilient;
+mod upstream;
 
 use std::time::Duration;
 

@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, future::BoxFuture};
-use guildhall::{CallError, ServiceClient};
+use guildhall::ServiceClient;
 use http::StatusCode;
 
 /// How long one question may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// How often it is asked. An instance that has just died is still in everybody's list for a moment, and a question that
-/// changes nothing may be put again.
-const ATTEMPTS: usize = 3;
 
 /// Who knows the users.
 pub trait Customers: Send + Sync {
@@ -42,18 +39,8 @@ impl UserService {
     }
 
     async fn ask(&self, id: &str) -> Result<bool, CustomersError> {
-        let mut attempt = 1;
-        let answer = loop {
-            match self.client.get(&format!("/users/{id}")).send().await {
-                Err(error @ (CallError::Connect { .. } | CallError::Broken { .. }))
-                    if attempt < ATTEMPTS =>
-                {
-                    tracing::info!(%error, attempt, "user-service is asked again");
-                    attempt += 1;
-                }
-                answered => break answered,
-            }
-        };
+        // An instance that has just died is still in everybody's list for a moment: the client asks another then.
+        let answer = self.client.get(&format!("/users/{id}")).send().await;
         let answer = answer.map_err(|error| CustomersError::Unreachable(error.to_string()))?;
         match answer.status() {
             StatusCode::OK => Ok(true),
