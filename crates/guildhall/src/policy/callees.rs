@@ -8,7 +8,11 @@ use std::{
 
 use guildhall_core::{
     document::{Namespace, ServiceName, Timestamp},
-    policy::{Chain, Policies, guard::Guards, spec::Sections},
+    policy::{
+        Chain, Policies,
+        guard::{GuardState, Guards},
+        spec::Sections,
+    },
     route::table::{ClusterKey, Subset},
 };
 
@@ -93,6 +97,11 @@ impl Callees {
         let mut state = self.state();
         state.policies = policies.with_defaults(state.defaults.clone());
         state.lead_all(&self.this, now, wall);
+    }
+
+    /// How the machines stand.
+    pub(crate) fn states(&self, now: Instant) -> Vec<GuardState> {
+        self.state().guards.states(now).collect()
     }
 
     /// Does what time alone does, and tells the metrics what nobody else tells them.

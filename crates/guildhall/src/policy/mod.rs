@@ -8,7 +8,7 @@
 //! - [`callees`]: all services that are called, and the machines that guard them.
 //! - [`defaults`]: what holds where no policy says otherwise.
 //! - [`told`]: pure: what the platform tells to the policies there are.
-//! - [`task`]: the watch, and what time alone does.
+//! - [`task`]: the watch, what time alone does, and reports of how the machines stand.
 
 mod callees;
 mod defaults;

@@ -1,19 +1,22 @@
-//! Follows the policies of the namespace, and does what time alone does.
+//! Follows the policies of the namespace, does what time alone does, and reports how the machines stand.
 
 use std::{sync::Arc, time::Duration};
 
 use guildhall_api::{
     client::WatchScope,
+    report::{Courier, RemoteSink},
     source::{RemoteSource, SourceOptions},
     wire::path::encode,
 };
 use guildhall_core::{
-    document::Timestamp,
+    document::{InstanceId, Timestamp},
+    policy::report::{OBSERVE_EVERY, ReportedBy, Reporter, ReporterKind},
+    registry::health::Moment,
     source::{SnapshotSource, Update},
 };
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{Callees, told, told::Told};
@@ -22,14 +25,22 @@ use crate::{clock, discovery::Feed};
 /// How often time's own doing is done: orders to breakers that expire, outliers that are looked for.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Follows the policies until told to stop; then the copy on disk is written.
+/// How long the farewell to the platform may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Follows the policies until told to stop; then the copy on disk is written. Reports go out under the name of
+/// `instance`, where there is a platform to take them.
 pub(crate) async fn follow(
     callees: Arc<Callees>,
     feed: Option<Feed>,
+    instance: InstanceId,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut source = feed.as_ref().and_then(start);
+    let mut courier = feed.as_ref().map(|feed| courier(feed, instance));
     let mut told = Told::default();
+    let mut looks = interval(OBSERVE_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -43,12 +54,41 @@ pub(crate) async fn follow(
                 }
                 None => source = None,
             },
+            _ = looks.tick(), if courier.is_some() => {
+                if let Some(courier) = &mut courier {
+                    let now = moment();
+                    courier.observe(callees.states(now.monotonic), now);
+                }
+            }
             _ = ticks.tick() => callees.tick(clock::now()),
             () = async { drop(stop.wait_for(|stop| *stop).await) } => break,
         }
     }
+    if let Some(courier) = courier {
+        // A platform that does not answer notices the silence.
+        let _ = timeout(FAREWELL, courier.stop(moment())).await;
+    }
     if let Some(source) = source {
         source.stop().await;
+    }
+}
+
+/// Tells the platform how the machines stand.
+fn courier(feed: &Feed, instance: InstanceId) -> Courier {
+    let who = ReportedBy {
+        kind: ReporterKind::Service,
+        namespace: Some(feed.namespace.clone()),
+        name: feed.owner.clone(),
+        instance,
+    };
+    let sink = RemoteSink::new(feed.client.clone());
+    Courier::start(Reporter::new(who, fastrand::u32(..)), Box::new(sink))
+}
+
+fn moment() -> Moment {
+    Moment {
+        monotonic: clock::now(),
+        wall: Timestamp::from_system(clock::wall()),
     }
 }
 

@@ -85,7 +85,12 @@ impl Service {
         callees.start(namespace, &defaults, clock::now(), super::wall());
         callees.discovery.start(feed.clone());
         let (stop_calls, calls_stopping) = watch::channel(false);
-        let policies = Task::spawn(policy::follow(callees.clone(), feed, calls_stopping));
+        let policies = Task::spawn(policy::follow(
+            callees.clone(),
+            feed,
+            identity.id.clone(),
+            calls_stopping,
+        ));
         let server = Server::start(listener, app, settings.max_connections);
         phases.advance(Phase::Running);
         tracing::info!(service = %identity.service, version = %identity.version, address = %bound, "serving");

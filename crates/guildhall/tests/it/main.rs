@@ -7,6 +7,7 @@ mod lifecycle;
 mod platform;
 mod real;
 mod registration;
+mod reported;
 mod resilient;
 mod upstream;
 
