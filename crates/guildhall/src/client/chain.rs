@@ -64,6 +64,7 @@ pub(super) fn chain(
     let judge = CallJudge {
         way: way.clone(),
         meter: meter.clone(),
+        callees: callees.clone(),
     };
     // Told with its policy before anything stands in for it: what is stood in for was refused all the same.
     let explained = {

@@ -1,7 +1,7 @@
 //! What the layers have to know of calls and their answers.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,11 @@ use guildhall_resilience::{
 use http::{HeaderName, HeaderValue, header::RETRY_AFTER};
 
 use super::{Answer, failure::Failure, outgoing::Outgoing};
-use crate::{clock, metrics::Meter, policy::Sdk};
+use crate::{
+    clock,
+    metrics::Meter,
+    policy::{Callees, Sdk},
+};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const EXPECTED: HeaderName = HeaderName::from_static(header::ENVOY_EXPECTED);
@@ -92,6 +96,7 @@ pub(crate) fn tell_deadline(outgoing: &mut Outgoing, left: Duration) {
 pub(crate) struct CallJudge {
     pub(super) way: Arc<Way<Sdk>>,
     pub(super) meter: Arc<Meter>,
+    pub(super) callees: Weak<Callees>,
 }
 
 impl Judge<Answer, Failure> for CallJudge {
@@ -103,6 +108,9 @@ impl Judge<Answer, Failure> for CallJudge {
         let service = self.way.service.service.as_str();
         tracing::warn!(service, breaker = %transition, "the breaker changed its state");
         self.meter.breaker(transition.to);
+        if let Some(callees) = self.callees.upgrade() {
+            callees.note_change();
+        }
     }
 
     fn refused(&self, _: &Refusal) {}

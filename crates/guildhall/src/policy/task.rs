@@ -1,6 +1,9 @@
-//! Follows the policies of the namespace, does what time alone does, and reports how the machines stand.
+//! Follows the policies of the namespace, does what time alone does, and reports how breakers and limits stand.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use guildhall_api::{
     client::WatchScope,
@@ -9,80 +12,70 @@ use guildhall_api::{
     wire::path::encode,
 };
 use guildhall_core::{
-    document::{InstanceId, Timestamp},
+    document::Timestamp,
     policy::report::{OBSERVE_EVERY, ReportedBy, Reporter, ReporterKind},
     registry::health::Moment,
     source::{SnapshotSource, Update},
 };
-use tokio::{
-    sync::watch,
-    time::{MissedTickBehavior, interval, timeout},
-};
+use tokio::sync::watch;
 
 use super::{Callees, told, told::Told};
-use crate::{clock, discovery::Feed};
+use crate::{clock, discovery::Feed, identity::Identity};
 
-/// How often time's own doing is done: orders to breakers that expire, outliers that are looked for.
+/// How often time's own doing is done: orders to breakers that expire, outliers that are looked for, figures told.
 const TICK: Duration = Duration::from_secs(1);
-
-/// How long the farewell to the platform may take.
+/// How long after a breaker has changed it is looked at more often, so that the platform hears of it at once and of what
+/// follows. A service in which nothing happens wakes once a second.
+const BRISK: Duration = Duration::from_secs(1);
+/// How long the last report may take: silence is noticed, too.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Follows the policies until told to stop; then the copy on disk is written. Reports go out under the name of
-/// `instance`, where there is a platform to take them.
+/// Follows the policies until told to stop; then the copy on disk is written.
 pub(crate) async fn follow(
     callees: Arc<Callees>,
     feed: Option<Feed>,
-    instance: InstanceId,
+    identity: Arc<Identity>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut source = feed.as_ref().and_then(start);
-    let mut courier = feed.as_ref().map(|feed| courier(feed, instance));
+    let mut courier = feed.as_ref().map(|feed| report(feed, &identity));
     let mut told = Told::default();
-    let mut looks = interval(OBSERVE_EVERY);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next_tick = clock::now();
+    let mut brisk_until: Option<Instant> = None;
     loop {
         tokio::select! {
             update = next(&mut source) => match update {
                 Some(update) => {
                     if told.apply(update) {
-                        let wall = Timestamp::from_system(clock::wall());
-                        callees.follow(told.policies(), clock::now(), wall);
+                        let Moment { monotonic, wall } = moment();
+                        callees.follow(told.policies(), monotonic, wall);
                     }
                 }
                 None => source = None,
             },
-            _ = looks.tick(), if courier.is_some() => {
-                if let Some(courier) = &mut courier {
-                    let now = moment();
-                    courier.observe(callees.states(now.monotonic), now);
-                }
+            () = callees.changed() => {
+                let now = clock::now();
+                (brisk_until, next_tick) = (Some(now + BRISK), now);
             }
-            _ = ticks.tick() => callees.tick(clock::now()),
+            () = tokio::time::sleep_until(next_tick.into()) => {
+                let now = moment();
+                callees.tick(now.monotonic);
+                if let Some(courier) = &mut courier {
+                    callees.show(courier, now);
+                }
+                let brisk = brisk_until.is_some_and(|until| now.monotonic < until);
+                next_tick = now.monotonic + if brisk { OBSERVE_EVERY } else { TICK };
+            }
             () = async { drop(stop.wait_for(|stop| *stop).await) } => break,
         }
     }
     if let Some(courier) = courier {
-        // A platform that does not answer notices the silence.
-        let _ = timeout(FAREWELL, courier.stop(moment())).await;
+        // Who does not hear it notices the silence.
+        let _ = tokio::time::timeout(FAREWELL, courier.stop(moment())).await;
     }
     if let Some(source) = source {
         source.stop().await;
     }
-}
-
-/// Tells the platform how the machines stand.
-fn courier(feed: &Feed, instance: InstanceId) -> Courier {
-    let who = ReportedBy {
-        kind: ReporterKind::Service,
-        namespace: Some(feed.namespace.clone()),
-        name: feed.owner.clone(),
-        instance,
-    };
-    let sink = RemoteSink::new(feed.client.clone());
-    Courier::start(Reporter::new(who, fastrand::u32(..)), Box::new(sink))
 }
 
 fn moment() -> Moment {
@@ -116,4 +109,16 @@ fn start(feed: &Feed) -> Option<RemoteSource> {
         ..SourceOptions::default()
     };
     Some(RemoteSource::start(feed.client.clone(), scope, options))
+}
+
+/// Reports of this process.
+fn report(feed: &Feed, identity: &Identity) -> Courier {
+    let who = ReportedBy {
+        kind: ReporterKind::Service,
+        namespace: Some(identity.namespace.clone()),
+        name: identity.service.clone(),
+        instance: identity.id.clone(),
+    };
+    let reporter = Reporter::new(who, fastrand::u32(..));
+    Courier::start(reporter, Box::new(RemoteSink::new(feed.client.clone())))
 }

@@ -88,7 +88,7 @@ impl Service {
         let policies = Task::spawn(policy::follow(
             callees.clone(),
             feed,
-            identity.id.clone(),
+            identity.clone(),
             calls_stopping,
         ));
         let server = Server::start(listener, app, settings.max_connections);

@@ -13,11 +13,12 @@ use axum::{
     extract::{Path, Query, Request, State},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{get, put},
+    routing::{get, post, put},
 };
 use guildhall_api::wire::{Code, HeartbeatAnswer, Problem, ReportBody, WatchEvent};
 use guildhall_core::{
     document::{Body as DocumentBody, Document, Index, Kind, Namespace, Timestamp},
+    policy::report::{Received, Report},
     registry::{CheckState, Health, InstanceStatus},
 };
 use http::StatusCode;
@@ -30,6 +31,7 @@ struct Kept {
     documents: BTreeMap<String, Document>,
     asked: Vec<String>,
     refuse_versions: bool,
+    reports: Vec<Report>,
 }
 
 #[derive(Clone)]
@@ -132,6 +134,11 @@ impl Platform {
         self.shared.kept.lock().unwrap().asked.clone()
     }
 
+    /// Every report of breakers and limits so far.
+    pub(crate) fn reports(&self) -> Vec<Report> {
+        self.shared.kept.lock().unwrap().reports.clone()
+    }
+
     pub(crate) fn document(&self, key: &str) -> Option<serde_json::Value> {
         let kept = self.shared.kept.lock().unwrap();
         kept.documents
@@ -219,8 +226,13 @@ fn routes(shared: Shared) -> Router {
         )
         .route("/watch", get(watch))
         .layer(from_fn_with_state(shared.clone(), note))
+        .with_state(shared.clone());
+    let reports = Router::new()
+        .route("/api/v1/reports", post(take_report))
         .with_state(shared);
-    Router::new().nest("/api/v1/namespaces/default", api)
+    Router::new()
+        .nest("/api/v1/namespaces/default", api)
+        .merge(reports)
 }
 
 async fn note(State(shared): State<Shared>, request: Request, next: Next) -> Response {
@@ -253,6 +265,14 @@ fn write(shared: &Shared, kind: Kind, name: &str, body: &Bytes) -> Response {
         [("guildhall-index", shared.index().to_string())],
         answer,
     )
+        .into_response()
+}
+
+async fn take_report(State(shared): State<Shared>, body: Bytes) -> Response {
+    let report = serde_json::from_slice(&body).unwrap();
+    shared.kept.lock().unwrap().reports.push(report);
+    serde_json::to_vec(&Received::default())
+        .unwrap()
         .into_response()
 }
 

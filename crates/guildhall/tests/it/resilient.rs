@@ -177,6 +177,69 @@ async fn the_breaker_opens_says_so_and_closes() {
 }
 
 #[tokio::test]
+async fn a_call_of_an_earlier_time_decides_nothing() {
+    let platform = Platform::start().await;
+    let users = Upstream::start(&platform, "users", "u1", Does::Slow(MS(400), 500)).await;
+    let breaker = json!({"circuitBreaker": {"consecutiveFailures": 2, "waitDurationInOpenState": "20ms",
+        "permittedNumberOfCallsInHalfOpenState": 1}});
+    let orders = caller(&platform, breaker).await;
+    let client = orders.client("users");
+    let stale = tokio::spawn(client.get("/").send());
+    soon("the call's beginning", async {
+        while users.asked() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    users.set(Does::Answer(500));
+    while status(&client).await.is_ok() {}
+    users.set(Does::Answer(200));
+    soon("the breaker's recovery", async {
+        while status(&client).await.is_err() {}
+    })
+    .await;
+    // One failure of now, and one of then: two in a row it would be, if both counted.
+    users.set(Does::Answer(500));
+    assert_eq!(status(&client).await.unwrap(), 500);
+    assert_eq!(stale.await.unwrap().unwrap().status(), 500);
+    users.set(Does::Answer(200));
+    assert_eq!(status(&client).await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn what_breakers_do_is_reported() {
+    let platform = Platform::start().await;
+    let users = Upstream::start(&platform, "users", "u1", Does::Answer(500)).await;
+    let defaults = json!({"circuitBreaker": {"consecutiveFailures": 2}});
+    let orders = caller(&platform, defaults).await;
+    let client = orders.client("users");
+    while status(&client).await.is_ok() {}
+    let asked = users.asked() as u64;
+    let open = async {
+        loop {
+            let reports = platform.reports();
+            let mut row = reports.iter().flat_map(|report| &report.breakers);
+            let open = row.find(|breaker| breaker.state.name() == "OPEN");
+            if let Some(breaker) = open {
+                return (reports[0].reporter.clone(), breaker.clone());
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let (reporter, breaker) = soon("the report", open).await;
+    assert_eq!(
+        reporter.to_string(),
+        format!("default/orders/{}", orders.instance_id())
+    );
+    assert_eq!(breaker.target.service.as_str(), "users");
+    assert_eq!(breaker.statistics.failed, asked);
+    assert!(breaker.last_transition.unwrap().reason.contains("in a row"));
+    soon("the end", orders.stop()).await;
+    let last = platform.reports().pop().unwrap();
+    assert!(last.full && last.breakers.is_empty(), "{last:?}");
+}
+
+#[tokio::test]
 async fn a_hanging_instance_is_left_out() {
     let platform = Platform::start().await;
     let _good = Upstream::start(&platform, "users", "good", Does::Answer(200)).await;
@@ -370,7 +433,7 @@ async fn limits_and_full_bulkheads_are_told_apart() {
 #[tokio::test]
 async fn a_slow_answer_is_overtaken() {
     let platform = Platform::start().await;
-    let slow = Upstream::start(&platform, "users", "slow", Does::Slow(MS(3_000))).await;
+    let slow = Upstream::start(&platform, "users", "slow", Does::Slow(MS(3_000), 200)).await;
     let quick = Upstream::start(&platform, "users", "quick", Does::Answer(200)).await;
     let defaults = json!({"hedging": {"delay": {"fixed": "20ms"}, "budget": {"percent": 100, "minRetriesPerSecond": 100}}});
     let orders = caller(&platform, defaults).await;

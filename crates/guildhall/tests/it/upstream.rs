@@ -25,8 +25,8 @@ use crate::platform::Platform;
 pub(crate) enum Does {
     /// Answers with this status, and its id.
     Answer(u16),
-    /// Answers 200 after so long.
-    Slow(Duration),
+    /// Answers with this status after so long.
+    Slow(Duration, u16),
     /// Never answers.
     Hang,
 }
@@ -117,9 +117,9 @@ async fn serve(State(inner): State<Arc<Mutex<Inner>>>, request: Request) -> Resp
     };
     match does {
         Does::Answer(status) => (StatusCode::from_u16(status).unwrap(), id).into_response(),
-        Does::Slow(pause) => {
+        Does::Slow(pause, status) => {
             tokio::time::sleep(pause).await;
-            id.into_response()
+            (StatusCode::from_u16(status).unwrap(), id).into_response()
         }
         Does::Hang => std::future::pending().await,
     }
