@@ -10,19 +10,22 @@ const FIRST_OPEN: Nanos = 5 * SECOND;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bar {
     pub(crate) what: String,
-    pub(crate) bar: String,
+    pub(crate) bar: &'static str,
     pub(crate) worst: String,
+    /// Of the seeds' figures.
+    pub(crate) median: String,
+    pub(crate) best: String,
     pub(crate) holds: bool,
 }
 
 /// All bars, over the seeds of `held`.
 pub(crate) fn bars(held: &[Held]) -> Vec<Bar> {
-    let goodput = held.iter().map(|of| of.goodput).fold(1.0, f64::min);
+    let goodput = sorted(held.iter().map(|of| -of.goodput));
     let mut bars = vec![Bar {
         what: "goodput at 3 × offered load, of capacity".to_owned(),
-        bar: "≥ 90 %".to_owned(),
-        worst: format!("{:.1} %", goodput * 100.0),
-        holds: goodput >= 0.9,
+        bar: "≥ 90 %",
+        holds: goodput.worst <= -0.9,
+        ..goodput.said(|of| format!("{:.1} %", of * -100.0))
     }];
     for (name, said) in [
         (
@@ -32,61 +35,84 @@ pub(crate) fn bars(held: &[Held]) -> Vec<Bar> {
         ("slow", "attempts for each request sent, all endpoints slow"),
     ] {
         let all = held.iter().flat_map(|of| &of.amplification);
-        let worst = all
-            .filter(|(of, _)| *of == name)
-            .map(|(_, amplification)| *amplification)
-            .fold(1.0, f64::max);
+        let of_name = all.filter(|(of, _)| *of == name);
+        let amplification = sorted(of_name.map(|(_, amplification)| *amplification));
         bars.push(Bar {
             what: said.to_owned(),
-            bar: "≤ 1.2".to_owned(),
-            worst: format!("{worst:.3}"),
-            holds: worst <= 1.2,
+            bar: "≤ 1.2",
+            holds: amplification.worst <= 1.2,
+            ..amplification.said(|of| format!("{of:.3}"))
         });
     }
-    let recoveries: Vec<&Recovery> = held.iter().flat_map(|of| &of.recoveries).collect();
     bars.push(recovery(
         "recovery, in open times then in force",
-        "≤ 2",
-        &recoveries,
+        held,
         |of| of.open.unwrap_or(FIRST_OPEN),
     ));
     bars.push(recovery(
         "recovery, in first open times (5 s)",
-        "≤ 2",
-        &recoveries,
+        held,
         |_| FIRST_OPEN,
     ));
     bars
 }
 
-fn recovery(
-    what: &str,
-    bar: &str,
-    recoveries: &[&Recovery],
-    period: impl Fn(&Recovery) -> Nanos,
-) -> Bar {
+/// Figures of the seeds, of which the highest is the worst.
+struct Spread {
+    best: f64,
+    median: f64,
+    worst: f64,
+}
+
+fn sorted(figures: impl Iterator<Item = f64>) -> Spread {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_unstable_by(f64::total_cmp);
+    // What was never measured does not hold.
+    let at = |at: usize| figures.get(at).copied().unwrap_or(f64::INFINITY);
+    Spread {
+        best: at(0),
+        median: at(figures.len() / 2),
+        worst: at(figures.len().saturating_sub(1)),
+    }
+}
+
+impl Spread {
+    fn said(&self, say: impl Fn(f64) -> String) -> Bar {
+        Bar {
+            what: String::new(),
+            bar: "",
+            worst: say(self.worst),
+            median: say(self.median),
+            best: say(self.best),
+            holds: false,
+        }
+    }
+}
+
+/// Each seed's figure is its longest recovery, in periods.
+fn recovery(what: &str, held: &[Held], period: impl Fn(&Recovery) -> Nanos) -> Bar {
     let periods = |of: &Recovery| {
         of.took
             .map_or(f64::INFINITY, |took| took as f64 / period(of) as f64)
     };
-    let worst = recoveries
-        .iter()
-        .max_by(|a, b| periods(a).total_cmp(&periods(b)));
-    let (said, holds) = match worst {
-        None => ("nothing to recover from".to_owned(), false),
-        Some(of) => match of.took {
-            None => (format!("never, {}", of.of), false),
-            Some(took) => (
-                format!("{:.2} ({:.1} s, {})", periods(of), seconds(took), of.of),
-                periods(of) <= 2.0,
-            ),
-        },
-    };
+    let longest = |of: &Held| of.recoveries.iter().map(&periods).fold(0.0, f64::max);
+    let spread = sorted(held.iter().map(longest));
+    let all = held.iter().flat_map(|of| &of.recoveries);
+    let worst = all.max_by(|a, b| periods(a).total_cmp(&periods(b)));
+    let which = worst.map_or(String::new(), |of| match of.took {
+        None => format!(" ({})", of.of),
+        Some(took) => format!(" ({:.1} s, {})", seconds(took), of.of),
+    });
+    let said = spread.said(|of| match of.is_finite() {
+        true => format!("{of:.2}"),
+        false => "never".to_owned(),
+    });
     Bar {
         what: what.to_owned(),
-        bar: bar.to_owned(),
-        worst: said,
-        holds,
+        bar: "≤ 2",
+        worst: said.worst.clone() + &which,
+        holds: spread.worst <= 2.0,
+        ..said
     }
 }
 
@@ -111,12 +137,17 @@ mod tests {
         let bars = bars(&[held(0.95, Some(SECOND)), held(0.89, Some(19 * SECOND))]);
         let holds: Vec<bool> = bars.iter().map(|bar| bar.holds).collect();
         assert_eq!(holds, [false, true, false, true, false], "{bars:#?}");
+        assert_eq!(bars[0].worst, "89.0 %");
+        assert_eq!(
+            (bars[4].best.as_str(), bars[4].median.as_str()),
+            ("0.20", "3.80")
+        );
     }
 
     #[test]
     fn who_never_recovers_fails() {
         let bars = bars(&[held(1.0, None)]);
-        assert_eq!(bars[3].worst, "never, outage");
+        assert_eq!(bars[3].worst, "never (outage)");
         assert!(!bars[3].holds && !bars[4].holds);
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Scenario {
 }
 
 const ALL: Range<usize> = 0..usize::MAX;
+/// Seconds for which a run goes on after its trouble: longer than the longest open time, 60 s and a fifth.
+pub(crate) const FOLLOWED: u64 = 80;
 /// What a service is usually run at.
 const USUAL: f64 = 0.7;
 
@@ -127,7 +129,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     let mut flapping = Scenario::new(
         "flapping",
         "all endpoints fail for 3 s out of 10 s, six times over, at 0.7 × capacity",
-        110,
+        73 + FOLLOWED,
     )
     .with_trouble(20..73);
     for turn in 0..6 {
@@ -140,35 +142,35 @@ pub(crate) fn all() -> Vec<Scenario> {
         Scenario::new(
             "failing",
             "all endpoints answer 503 for 30 s, at 0.7 × capacity",
-            130,
+            50 + FOLLOWED,
         )
         .with_fault(20..50, ALL, Ailment::Failing)
         .with_trouble(20..50),
         Scenario::new(
             "one-failing",
             "one endpoint of ten answers 503 for 30 s, at 0.7 × capacity",
-            130,
+            50 + FOLLOWED,
         )
         .with_fault(20..50, 0..1, Ailment::Failing)
         .with_trouble(20..50),
         Scenario::new(
             "slow",
             "all endpoints are 10 times slower for 30 s: 0.7 × capacity becomes 7 ×",
-            130,
+            50 + FOLLOWED,
         )
         .with_fault(20..50, ALL, Ailment::Slow(10.0))
         .with_trouble(20..50),
         Scenario::new(
             "one-slow",
             "one endpoint of ten is 10 times slower for 30 s, at 0.7 × capacity",
-            130,
+            50 + FOLLOWED,
         )
         .with_fault(20..50, 0..1, Ailment::Slow(10.0))
         .with_trouble(20..50),
         Scenario::new(
             "recovering",
             "all fail for 30 s and come back cold: 5 times slower, normal after 20 s; at 0.7 × capacity",
-            130,
+            50 + FOLLOWED,
         )
         .with_fault(20..50, ALL, Ailment::Failing)
         .with_fault(50..70, ALL, Ailment::Cold(5.0))
@@ -180,7 +182,7 @@ pub(crate) fn all() -> Vec<Scenario> {
 /// Load beyond capacity for 40 s.
 pub(crate) fn overload(load: f64) -> Scenario {
     let what = format!("offered load rises from 0.7 to {load} × capacity for 40 s");
-    let mut overload = Scenario::new("overload", &what, 90);
+    let mut overload = Scenario::new("overload", &what, 60 + FOLLOWED);
     overload.load = vec![(0, USUAL), (20 * SECOND, load), (60 * SECOND, USUAL)];
     let overload = overload.with_trouble(20..60);
     Scenario {
@@ -193,7 +195,7 @@ pub(crate) fn overload(load: f64) -> Scenario {
 /// All endpoints fail for so many seconds.
 pub(crate) fn outage(seconds: u64) -> Scenario {
     let what = format!("all endpoints answer 503 for {seconds} s");
-    Scenario::new("outage", &what, 20 + seconds + 80)
+    Scenario::new("outage", &what, 20 + seconds + FOLLOWED)
         .with_fault(20..20 + seconds, ALL, Ailment::Failing)
         .with_trouble(20..20 + seconds)
 }

@@ -26,7 +26,7 @@ pub(crate) const LOADS: [f64; 8] = [0.5, 0.8, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0];
 /// Lengths of outages, in seconds.
 pub(crate) const OUTAGES: [u64; 6] = [5, 10, 20, 30, 45, 60];
 /// How many seeds in a row the bars are held against.
-pub(crate) const SEEDS: u64 = 5;
+pub(crate) const SEEDS: u64 = 20;
 
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub(crate) struct Suite {
     pub(crate) played: Vec<Played>,
     /// By offered load: goodput by capacity, and the p99 of good answers.
     pub(crate) loads: Curve<f64, (f64, Option<Nanos>)>,
-    /// By the outage's length: the longest recovery of all seeds; `None` if one did not recover within 80 s.
+    /// By the outage's length: the longest recovery of all seeds; `None` if one did not recover.
     pub(crate) outages: Curve<u64, Option<Nanos>>,
     /// What ours is held to, of each seed.
     pub(crate) held: Vec<Held>,

@@ -8,7 +8,7 @@
 //!   default size. No rate limit, no hedge, no fallback: the first has no default, the others would flatter the figures.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use guildhall_resilience::adaptive::{self, Adaptive, AdaptiveConfig};
 use guildhall_resilience::balance::{P2c, PanicThreshold};
@@ -53,6 +53,8 @@ pub(crate) struct Hold {
     adaptive: adaptive::Permit<Arc<Adaptive>>,
     endpoint: usize,
     ticket: Ticket,
+    /// When the request was sent for the first time, if that is now.
+    first: Option<Instant>,
 }
 
 impl Guildhall {
@@ -107,16 +109,9 @@ impl Guildhall {
 impl Strategy for Guildhall {
     type Hold = Hold;
 
-    fn admit(&mut self, asked: &Asked, now: Nanos) -> bool {
-        let admitted = self
-            .reserve
-            .admit(asked.criticality, self.adaptive.utilisation())
-            .is_ok();
-        if admitted {
-            // What the retry layer does with each request that comes to it.
-            self.budget.deposit(self.timeline.at(now));
-        }
-        admitted
+    fn admit(&mut self, asked: &Asked, _: Nanos) -> bool {
+        let utilisation = self.adaptive.utilisation();
+        self.reserve.admit(asked.criticality, utilisation).is_ok()
     }
 
     fn attempt(&mut self, asked: &Asked, in_flight: &[u32], now: Nanos) -> Attempt<Hold> {
@@ -151,6 +146,7 @@ impl Strategy for Guildhall {
                 adaptive,
                 endpoint,
                 ticket: self.endpoints[endpoint].begin(),
+                first: (asked.tried == 0).then_some(at),
             },
         }
     }
@@ -163,6 +159,10 @@ impl Strategy for Guildhall {
             // The inherited deadline, and what was not sent.
             Ended::CallerLeft | Ended::Refused => Outcome::Ignored,
         };
+        if let Some(first) = hold.first.filter(|_| ended != Ended::CallerLeft) {
+            // As the retry layer does when the first attempt that was sent ends.
+            self.budget.deposit(first);
+        }
         let status = (ended == Ended::Unavailable).then_some(503);
         let _ = hold.adaptive.record(outcome, at);
         let transition = hold.breaker.record(outcome, at);

@@ -1,6 +1,7 @@
 //! An algorithm with what it remembers. Runs once a window, behind a lock.
 
 use super::gradient::Average;
+use super::slow_start::SlowStart;
 use super::vegas::Least;
 use super::{AdaptiveConfig, Algorithm, Sample};
 
@@ -11,6 +12,7 @@ pub(super) struct Estimator {
     limit: f64,
     long: Average,
     least: Least,
+    slow_start: SlowStart,
 }
 
 impl Estimator {
@@ -20,16 +22,23 @@ impl Estimator {
             limit: f64::from(config.initial),
             long: Average::default(),
             least: Least::new(seed),
+            slow_start: SlowStart::default(),
         }
     }
 
     /// The limit after a window.
     pub(super) fn close(&mut self, sample: &Sample) -> u32 {
         let next = match &self.config.algorithm {
-            Algorithm::Gradient(gradient) => gradient.next(self.limit, sample, &mut self.long),
+            Algorithm::Gradient(gradient) => gradient.next(
+                self.limit,
+                f64::from(self.config.min),
+                sample,
+                &mut self.long,
+            ),
             Algorithm::Aimd(aimd) => aimd.next(self.limit, sample),
             Algorithm::Vegas(vegas) => vegas.next(self.limit, sample, &mut self.least),
         };
+        let next = self.slow_start.after(self.limit, next, sample);
         self.bound(next)
     }
 

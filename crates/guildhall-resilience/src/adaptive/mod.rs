@@ -14,7 +14,9 @@
 //! Differences from there, with reasons: the limit moves once a *window* for all three (100 ms, at least 10 requests:
 //! one odd request moves nothing); a failure gives no latency (a fast refusal is no sign of a fast service), and a window
 //! counts as overloaded when a tenth of its requests failed, where Netflix takes any, which at a thousand requests a
-//! second is always; then the gradient moves, too; and the gradient's tolerance is 1 (see [`Gradient::tolerance`]).
+//! second is always; then the gradient moves, too; the gradient's tolerance is 1 (see [`Gradient::tolerance`]), its
+//! headroom grows with the limit and its average does not learn the queue that it makes (see its source); and whichever
+//! it is, a limit that collapsed under failures comes back by TCP's slow start, up to half of what it was.
 //!
 //! # What an edit keeps
 //!
@@ -31,6 +33,7 @@ mod estimator;
 mod gradient;
 mod limit;
 mod permit;
+mod slow_start;
 mod vegas;
 mod window;
 

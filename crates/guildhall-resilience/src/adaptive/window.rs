@@ -19,6 +19,8 @@ pub(super) const FULL: u32 = 1 << (COUNT_BITS - 1);
 pub struct Sample {
     /// The average latency of the requests that succeeded; `None` if none did.
     pub latency: Option<Duration>,
+    /// How many requests succeeded.
+    pub successes: u32,
     /// The most requests that were under way when one began.
     pub in_flight: u32,
     /// Whether enough of the requests failed for overload.
@@ -93,6 +95,7 @@ impl Totals {
         let all = f64::from(self.successes) + f64::from(self.failures);
         Sample {
             latency: self.latency,
+            successes: self.successes,
             in_flight: self.in_flight,
             overloaded: self.failures > 0 && f64::from(self.failures) >= all * overload_share,
         }

@@ -167,7 +167,9 @@ impl Budget {
         }
     }
 
-    /// A request is sent for the first time. Its retries are no requests.
+    /// A request was sent for the first time. Its retries are no requests, and neither is what never left: deposit once
+    /// it is known that no breaker and no limit turned it away (the layers do when its first attempt ends), or an outage
+    /// behind an open breaker fills the budget for the first seconds after it.
     #[inline]
     pub fn deposit(&self, now: Instant) {
         self.enter(REQUEST, REQUESTS * REQUEST, self.second(now));

@@ -135,7 +135,7 @@ object! {
     /// What moves a limit by the gradient of latency.
     GradientParameters {
         optional
-        /// How much the limit may grow in a window, 1 to 10,000.
+        /// How much the limit may grow in a window, 1 to 10,000; its square root where that is more.
         queue_size "queueSize": u32, default "4", from "Netflix's `queueSize`";
         optional
         /// The share of the new limit that is taken over in a window, above 0 and up to 1.

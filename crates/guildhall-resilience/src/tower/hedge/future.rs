@@ -16,7 +16,7 @@ use super::Hedged;
 use crate::{
     deadline::Deadline,
     hedge::{Hedge, HedgeDecision, Hedgeable},
-    retry::{Body, Budget, Idempotency},
+    retry::{Body, Budget, FailureClass, Idempotency},
     tower::{Rules, clock},
 };
 
@@ -46,6 +46,8 @@ pin_project! {
         timer: Option<Sleep>,
         // The time has come and the service is not ready yet.
         is_due: bool,
+        // The request was not turned away: its share is in the budget.
+        is_deposited: bool,
     }
 }
 
@@ -56,7 +58,6 @@ where
 {
     pub(super) fn new<T>(of: &Hedged<T, R>, mut service: S, request: Req) -> Self {
         let now = clock::now();
-        of.budget.deposit(now);
         let rules = of.rules.clone();
         let deadline = rules.deadline(&request, now);
         let plan = of.hedge.plan(
@@ -87,6 +88,7 @@ where
             first: Some(service.call(request)),
             hedges: Vec::new(),
             is_due: false,
+            is_deposited: false,
             service,
             rules,
         }
@@ -107,7 +109,12 @@ where
             if let Some(first) = this.first.as_mut().as_pin_mut()
                 && let Poll::Ready(result) = first.poll(cx)
             {
-                if this.rules.failure(result.as_ref()).is_none() {
+                let class = this.rules.failure(result.as_ref());
+                if !*this.is_deposited && class != Some(FailureClass::Rejected) {
+                    *this.is_deposited = true;
+                    this.budget.deposit(*this.start);
+                }
+                if class.is_none() {
                     return Poll::Ready(answered(this.hedge, *this.start, result));
                 }
                 this.first.set(None);
@@ -140,6 +147,11 @@ where
                 };
                 ready!(timer.poll(cx));
                 this.timer.set(None);
+                if !*this.is_deposited && this.first.is_some() {
+                    // What has run for so long was not turned away.
+                    *this.is_deposited = true;
+                    this.budget.deposit(*this.start);
+                }
                 *this.is_due = this.hedge.fire(this.budget, clock::now()).is_ok();
             }
             // A service that is not ready, or cannot be any more, sends no hedge; what runs goes on.

@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use fastrand::Rng;
@@ -15,7 +16,7 @@ use tower_service::Service;
 use super::Retry;
 use crate::{
     deadline::Deadline,
-    retry::{Attempted, Body, Budget, Decision, Idempotency, RetryPolicy},
+    retry::{Attempted, Body, Budget, Decision, FailureClass, Idempotency, RetryPolicy},
     tower::{Rules, clock},
 };
 
@@ -36,6 +37,9 @@ pin_project! {
         body: Body,
         deadline: Deadline,
         attempts: u32,
+        start: Instant,
+        // An attempt was sent, and its share is in the budget.
+        is_deposited: bool,
         #[pin]
         state: State<S::Future>,
     }
@@ -57,7 +61,6 @@ where
 {
     pub(super) fn new<T>(of: &Retry<T, R>, mut service: S, request: Req) -> Self {
         let now = clock::now();
-        of.budget.deposit(now);
         let rules = of.rules.clone();
         let retries = of.policy.attempts() > 1;
         Self {
@@ -66,6 +69,8 @@ where
             body: rules.body(&request),
             deadline: rules.deadline(&request, now),
             attempts: 1,
+            start: now,
+            is_deposited: false,
             policy: of.policy,
             budget: of.budget.clone(),
             random: of.seeds.next(),
@@ -91,7 +96,13 @@ where
             match this.state.as_mut().project() {
                 StateProj::Calling { future } => {
                     let result = ready!(future.poll(cx));
-                    let Some(class) = this.rules.failure(result.as_ref()) else {
+                    let class = this.rules.failure(result.as_ref());
+                    // What an open breaker or a full limit turned away was not sent: it pays for no retry.
+                    if !*this.is_deposited && class != Some(FailureClass::Rejected) {
+                        *this.is_deposited = true;
+                        this.budget.deposit(*this.start);
+                    }
+                    let Some(class) = class else {
                         return Poll::Ready(result);
                     };
                     let now = clock::now();

@@ -109,6 +109,62 @@ fn each_finds_about_the_capacity_and_follows_it_down() {
     }
 }
 
+/// The simulation's finding: a limit that rises by a few a window kept a service that was back at half of its load for
+/// five to fifteen seconds.
+#[test]
+fn after_an_outage_the_limit_is_back_within_a_second() {
+    for (name, algorithm) in algorithms() {
+        let mut now = start();
+        let adaptive = Adaptive::new(config(algorithm).with_limits(5, 80, 500).unwrap(), 7, now);
+        for _ in 0..20 {
+            window(&adaptive, &mut now, 10, 5, 0);
+        }
+        for _ in 0..50 {
+            window(&adaptive, &mut now, 10, 80, 20);
+        }
+        let down = adaptive.stats().limit;
+        let after: Vec<u32> = (0..8)
+            .map(|_| window(&adaptive, &mut now, 10, 80, 0))
+            .collect();
+        assert!(down <= 38 && after[7] >= 40, "{name}: {down} → {after:?}");
+        assert!(after[0] <= 2 * down.max(20), "{name}: {down} → {after:?}");
+    }
+}
+
+/// The simulation's finding: an average that learns the queue which the limit allows lets the limit rise with it.
+#[test]
+fn a_gradient_does_not_follow_its_own_queue_up() {
+    let (_, gradient) = algorithms()[0];
+    let mut now = start();
+    let adaptive = Adaptive::new(config(gradient), 7, now);
+    // Up to 100 at once, as usual; then always more than that.
+    for _ in 0..100 {
+        window(&adaptive, &mut now, 10, adaptive.stats().limit / 3, 0);
+    }
+    let limits = simulate(&adaptive, &mut now, 100, 1_500);
+    assert!(limits[1_499] <= 160, "{:?}", limits[1_499]);
+}
+
+/// Whatever was usual: what has become slower for good is not throttled for ever.
+#[test]
+fn a_gradient_believes_at_last_that_a_service_has_become_slower() {
+    let (_, gradient) = algorithms()[0];
+    let mut now = start();
+    let adaptive = Adaptive::new(config(gradient).with_limits(10, 50, 500).unwrap(), 7, now);
+    for _ in 0..100 {
+        window(&adaptive, &mut now, 10, 40, 0);
+    }
+    let limits: Vec<u32> = (0..6_000)
+        .map(|_| window(&adaptive, &mut now, 30, 500, 0))
+        .collect();
+    let lowest = limits.iter().min().unwrap();
+    assert!(
+        *lowest < 20 && limits[5_999] > 50,
+        "{lowest}, then {}",
+        limits[5_999]
+    );
+}
+
 #[test]
 fn aimd_backs_off_by_a_tenth_and_comes_back_by_ones() {
     let mut now = start();

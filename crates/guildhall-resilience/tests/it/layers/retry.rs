@@ -4,12 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use guildhall_resilience::{
     deadline::Deadline,
+    hedge::{Hedge, HedgeConfig},
     retry::{
-        Backoff, Body, Budget, BudgetConfig, Decision, FailureClass, Idempotency, NoRetry,
-        RetryPolicy,
+        Backoff, Body, Budget, BudgetConfig, Decision, FailureClass, FailureClasses, Idempotency,
+        NoRetry, RetryPolicy,
     },
     tower::{
         HttpRules, Rules,
+        hedge::HedgeLayer,
         retry::{Retry, RetryLayer},
     },
 };
@@ -133,6 +135,60 @@ async fn when_everything_fails_load_grows_by_the_budgets_ratio_only() {
     let sent = script.seen().len();
     assert!(sent <= 1_200, "{sent} for 1000 requests");
     assert!(sent >= 1_050, "{sent}: the budget is not used");
+}
+
+/// Rules by which a 418 is an open breaker's answer.
+#[derive(Clone)]
+struct TurnsAway;
+
+impl Rules<Request<&'static str>, Response<&'static str>, BoxError> for TurnsAway {
+    fn idempotency(&self, _: &Request<&'static str>) -> Idempotency {
+        Idempotency::Idempotent
+    }
+    fn body(&self, _: &Request<&'static str>) -> Body {
+        Body::Empty
+    }
+    fn again(&self, request: &Request<&'static str>) -> Option<Request<&'static str>> {
+        Some(request.clone())
+    }
+    fn failure(&self, result: Result<&Response<&'static str>, &BoxError>) -> Option<FailureClass> {
+        match result.ok()?.status().as_u16() {
+            418 => Some(FailureClass::Rejected),
+            status => FailureClass::of_status(status),
+        }
+    }
+    fn deadline(&self, _: &Request<&'static str>, _: std::time::Instant) -> Deadline {
+        Deadline::NEVER
+    }
+}
+
+/// A budget that requests behind an open breaker fill is ten seconds of retries for the moment it closes.
+#[tokio::test(start_paused = true)]
+async fn what_was_turned_away_before_it_was_sent_pays_for_no_retry() {
+    let now = || Instant::now().into_std();
+    for (end, deposits) in [(418, 0), (503, 1), (404, 1), (200, 1)] {
+        let budget = budget(0.0, 0);
+        let layer = RetryLayer::new(RetryPolicy::default(), budget.clone(), TurnsAway);
+        let retry = layer.layer(Script::new([(1, End::Status(end))]));
+        retry.oneshot(request("GET")).await.unwrap();
+        assert_eq!(budget.status(now()).requests, deposits, "{end}");
+
+        let budget = self::budget(0.0, 0);
+        let hedge = Hedge::new(HedgeConfig::after(Duration::from_millis(50)), now());
+        let layer = HedgeLayer::new(Arc::new(hedge), budget.clone(), TurnsAway);
+        let hedged = layer.layer(Script::new([(1, End::Status(end))]));
+        hedged.oneshot(request("GET")).await.unwrap();
+        assert_eq!(budget.status(now()).requests, deposits, "{end}, hedged");
+    }
+    // Sent at the second attempt only: once.
+    let budget = budget(0.0, 10);
+    let classes = FailureClasses::of(&FailureClass::ALL);
+    let policy = RetryPolicy::default().with_retry_on(classes);
+    let layer = RetryLayer::new(policy, budget.clone(), TurnsAway);
+    let script = Script::new([(1, End::Status(418)), (1, End::Status(503))]);
+    layer.layer(script).oneshot(request("GET")).await.unwrap();
+    let status = budget.status(now());
+    assert_eq!((status.requests, status.retries), (1, 2));
 }
 
 /// A request that cannot be copied, and rules that remember why it was not sent again.
