@@ -60,7 +60,9 @@ impl Audience {
         for (number, socket) in sockets.iter().enumerate() {
             socket.set_nonblocking(true)?;
             let data = epoll::EventData::new_u64(number as u64);
-            epoll::add(&epoll, socket, data, epoll::EventFlags::IN)?;
+            // One look a notice: level-triggered, the kernel would look at each stream again when asked next.
+            let events = epoll::EventFlags::IN | epoll::EventFlags::ET;
+            epoll::add(&epoll, socket, data, events)?;
         }
         let streams = sockets.into_iter().map(|socket| Stream {
             socket,
@@ -126,28 +128,40 @@ impl Audience {
         )?;
         for event in &self.ready {
             let stream = &mut self.streams[event.data.u64() as usize];
-            let known = stream.tail.len();
-            self.buffer[..known].copy_from_slice(&stream.tail);
-            let read = match stream.socket.read(&mut self.buffer[known..]) {
-                Ok(0) => bail!("a watcher lost its stream"),
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-                Err(error) => return Err(error).context("a watcher's stream"),
-            };
-            let Some((needle, heard)) = &mut wanted else {
-                continue;
-            };
-            let window = &self.buffer[..known + read];
-            if !stream.has_heard && needle.find(window).is_some() {
-                stream.has_heard = true;
-                heard(Instant::now());
+            // To its end: the kernel tells of a stream once.
+            while let Some(window) = stream.read(&mut self.buffer)? {
+                if let Some((needle, heard)) = &mut wanted {
+                    if !stream.has_heard && needle.find(&self.buffer[..window]).is_some() {
+                        stream.has_heard = true;
+                        heard(Instant::now());
+                    }
+                    stream.keep(&self.buffer[..window], needle.needle().len() - 1);
+                }
+                if window < PIECE {
+                    break;
+                }
             }
-            let keep = (needle.needle().len() - 1).min(window.len());
-            stream.tail.clear();
-            stream
-                .tail
-                .extend_from_slice(&window[window.len() - keep..]);
         }
         Ok(self.ready.len())
+    }
+}
+
+impl Stream {
+    /// Reads what has come behind what was kept of before, and says how much that is together; `None` if nothing came.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>> {
+        let known = self.tail.len();
+        buffer[..known].copy_from_slice(&self.tail);
+        match self.socket.read(&mut buffer[known..]) {
+            Ok(0) => bail!("a watcher lost its stream"),
+            Ok(read) => Ok(Some(known + read)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error).context("a watcher's stream"),
+        }
+    }
+
+    fn keep(&mut self, window: &[u8], most: usize) {
+        let kept = most.min(window.len());
+        self.tail.clear();
+        self.tail.extend_from_slice(&window[window.len() - kept..]);
     }
 }

@@ -61,6 +61,7 @@ impl ListQuery {
             service: self.service.clone(),
             name: None,
             selector: self.selector.clone(),
+            instances: None,
         }
     }
 }

@@ -118,16 +118,13 @@ impl Event {
         }
     }
 
-    /// What `render` makes of the event when it is told as `kind`: for a change made once, for all
-    /// watchers who are told the same. `render` must need nothing but the event and the kind.
+    /// What `render` makes of the event: for a change made once, for all watchers who are told the same. `render` must
+    /// need nothing but the event.
     ///
     /// # Errors
     /// Those of `render`.
-    pub fn rendered<E>(
-        &self,
-        kind: EventKind,
-        render: impl FnOnce() -> Result<Bytes, E>,
-    ) -> Result<Bytes, E> {
+    pub fn rendered<E>(&self, render: impl FnOnce() -> Result<Bytes, E>) -> Result<Bytes, E> {
+        let kind = self.kind;
         let Payload::Change(change) = &self.payload else {
             return render();
         };

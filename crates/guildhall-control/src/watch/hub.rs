@@ -1,8 +1,7 @@
-//! The waiters, keyed so that a change wakes only those whose scope holds it.
+//! The feeds, keyed so that a change wakes only those whose scope holds it.
 //!
-//! A watcher lies in one bucket: that of its document, its service, its namespace, or the one of
-//! those who watch all namespaces. A change looks into the four buckets it can concern; whoever
-//! lies elsewhere costs it nothing.
+//! A feed lies in one bucket: that of its document, its service, its namespace, or the one of those who watch all
+//! namespaces. A change looks into the four buckets it can concern; whoever lies elsewhere costs it nothing.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +10,7 @@ use std::task::Waker;
 
 use guildhall_core::document::{DocumentKey, Index, Namespace};
 
-use super::subscriber::Subscriber;
+use super::feed::{Feed, Interest, Seat};
 use super::{DocumentChange, Scope, WatchOptions};
 
 /// All watchers of one control plane.
@@ -27,16 +26,15 @@ pub(crate) struct Hub {
 pub(super) struct Inner {
     /// Every change up to here has been delivered.
     pub(super) delivered: Index,
-    buckets: HashMap<Bucket, HashMap<u64, Arc<Subscriber>>>,
+    buckets: HashMap<Bucket, HashMap<Interest, Arc<Feed>>>,
     count: usize,
-    next_id: u64,
     /// The last changes, oldest first; complete for every revision above `history_from`.
     history: VecDeque<Arc<DocumentChange>>,
     history_from: u64,
     closed: bool,
 }
 
-/// Where a watcher lies.
+/// Where a feed lies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Bucket {
     All,
@@ -90,7 +88,6 @@ impl Hub {
             delivered: Index::default(),
             buckets: HashMap::new(),
             count: 0,
-            next_id: 0,
             history: VecDeque::new(),
             history_from: u64::MAX,
             closed: false,
@@ -116,26 +113,20 @@ impl Hub {
         if changes.is_empty() {
             return;
         }
-        let mut offered = Vec::new();
+        let mut offered: Vec<&Arc<Feed>> = Vec::new();
         for change in changes {
-            for bucket in inner.concerned(change) {
-                offered.extend(
-                    bucket
-                        .values()
-                        .filter(|subscriber| subscriber.offer(change))
-                        .cloned(),
-                );
-            }
-            inner.history.push_back(Arc::clone(change));
+            let concerned = inner.concerned(change).flat_map(HashMap::values);
+            offered.extend(concerned.filter(|feed| feed.offer(change)));
         }
-        inner.shorten(self.options.history);
         if changes.len() > 1 {
-            offered.sort_unstable_by_key(Arc::as_ptr);
-            offered.dedup_by_key(|subscriber| Arc::as_ptr(subscriber));
+            offered.sort_unstable_by_key(|feed| Arc::as_ptr(feed));
+            offered.dedup_by_key(|feed| Arc::as_ptr(feed));
         }
-        wakes
-            .0
-            .extend(offered.iter().filter_map(|subscriber| subscriber.seal()));
+        for feed in offered {
+            feed.seal(&mut wakes.0);
+        }
+        inner.history.extend(changes.iter().cloned());
+        inner.shorten(self.options.history);
         self.wakeups
             .fetch_add(wakes.0.len() as u64, Ordering::Relaxed);
         drop(inner);
@@ -148,9 +139,7 @@ impl Hub {
         inner.delivered = index;
         inner.history.clear();
         inner.history_from = index.revision;
-        wakes
-            .0
-            .extend(inner.everyone().filter_map(|subscriber| subscriber.lose()));
+        inner.feeds().for_each(|feed| feed.resync(&mut wakes.0));
         drop(inner);
     }
 
@@ -159,9 +148,7 @@ impl Hub {
         let mut wakes = Wakes::default();
         let mut inner = self.lock();
         inner.closed = true;
-        wakes
-            .0
-            .extend(inner.everyone().filter_map(|subscriber| subscriber.close()));
+        inner.feeds().for_each(|feed| feed.close(&mut wakes.0));
         drop(inner);
     }
 
@@ -184,7 +171,7 @@ impl Inner {
     fn concerned(
         &self,
         change: &DocumentChange,
-    ) -> impl Iterator<Item = &HashMap<u64, Arc<Subscriber>>> {
+    ) -> impl Iterator<Item = &HashMap<Interest, Arc<Feed>>> {
         let key = &change.key;
         let service = key
             .service()
@@ -201,7 +188,7 @@ impl Inner {
             .filter_map(|bucket| self.buckets.get(&bucket))
     }
 
-    fn everyone(&self) -> impl Iterator<Item = &Arc<Subscriber>> {
+    fn feeds(&self) -> impl Iterator<Item = &Arc<Feed>> {
         self.buckets.values().flat_map(HashMap::values)
     }
 
@@ -227,29 +214,38 @@ impl Inner {
         Some(self.history.range(first..))
     }
 
-    /// Takes a watcher in and says under which id; `None` if there are `most` already.
-    pub(super) fn add(&mut self, subscriber: &Arc<Subscriber>, most: usize) -> Option<u64> {
+    /// Takes a watcher in that knows of every change up to `base`; `None` if there are `most` already.
+    pub(super) fn enter(
+        &mut self,
+        interest: Interest,
+        base: u64,
+        most: usize,
+    ) -> Option<(Arc<Feed>, Seat)> {
         if self.count >= most {
             return None;
         }
-        let id = self.next_id;
-        self.next_id += 1;
         self.count += 1;
-        if self.closed {
-            subscriber.close();
-        }
-        self.buckets
-            .entry(Bucket::of(&subscriber.scope))
-            .or_default()
-            .insert(id, Arc::clone(subscriber));
-        Some(id)
+        let feeds = self.buckets.entry(Bucket::of(&interest.scope)).or_default();
+        let feed = feeds.entry(interest).or_insert_with_key(|interest| {
+            let feed = Feed::new(interest.clone());
+            if self.closed {
+                feed.close(&mut Vec::new());
+            }
+            Arc::new(feed)
+        });
+        Some((Arc::clone(feed), feed.enter(base)))
     }
 
-    pub(super) fn remove(&mut self, id: u64, scope: &Scope) {
-        let bucket = Bucket::of(scope);
-        if let Some(subscribers) = self.buckets.get_mut(&bucket) {
-            self.count -= usize::from(subscribers.remove(&id).is_some());
-            if subscribers.is_empty() {
+    /// A watcher goes; its feed too, if it was the last one.
+    pub(super) fn leave(&mut self, feed: &Feed, seat: &Seat) {
+        self.count -= 1;
+        if !feed.leave(seat) {
+            return;
+        }
+        let bucket = Bucket::of(&feed.interest.scope);
+        if let Some(feeds) = self.buckets.get_mut(&bucket) {
+            feeds.remove(&feed.interest);
+            if feeds.is_empty() {
                 self.buckets.remove(&bucket);
             }
         }

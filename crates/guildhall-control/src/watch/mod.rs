@@ -2,18 +2,19 @@
 //!
 //! - [`Scope`]: which documents somebody watches.
 //! - [`Subscription`]: a stream of [`Event`]s of one scope, without gaps or with a `resync`.
-//! - `hub`: the waiters, keyed so that a change wakes only those whose scope holds it.
+//! - `feed`: what everyone is told who watches the same, decided and queued once.
+//! - `hub`: the feeds, keyed so that a change wakes only those whose scope holds it.
 //! - `poll`: the long poll, which waits for the next change without a queue.
 //!
 //! Nothing here has a task or a timer of its own: an idle watcher is a few hundred bytes.
 
 mod event;
+mod feed;
 mod hub;
 mod options;
 mod poll;
 mod scope;
 mod source;
-mod subscriber;
 mod subscription;
 
 pub use event::Event;

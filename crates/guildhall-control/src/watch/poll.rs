@@ -9,8 +9,8 @@ use guildhall_core::access::Caller;
 use guildhall_core::document::Index;
 
 use super::Hub;
+use super::feed::{Feed, Interest, Seat};
 use super::scope::{Scope, Sight};
-use super::subscriber::Subscriber;
 use crate::Error;
 use crate::view::State;
 
@@ -29,13 +29,13 @@ pub struct Polled {
 /// Ends the watch of a poll however its future ends.
 struct Registered<'a> {
     hub: &'a Hub,
-    id: u64,
-    subscriber: Arc<Subscriber>,
+    feed: Arc<Feed>,
+    seat: Seat,
 }
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.hub.lock().remove(self.id, &self.subscriber.scope);
+        self.hub.lock().leave(&self.feed, &self.seat);
     }
 }
 
@@ -52,7 +52,7 @@ pub(crate) async fn changed(
     wait: Duration,
 ) -> Result<Polled, Error> {
     let sight = Sight::of(caller, scope.kinds, scope.namespace.as_ref())?;
-    let registered = {
+    let mut registered = {
         let mut inner = hub.lock();
         let state = view.load_full();
         let index = state.touched(scope);
@@ -65,18 +65,19 @@ pub(crate) async fn changed(
             });
         }
         let base = state.index.revision;
-        let subscriber = Arc::new(Subscriber::new(scope.clone(), sight, 0, base));
         let watchers = hub.options.watchers;
-        let id = inner
-            .add(&subscriber, watchers)
+        let interest = Interest {
+            scope: scope.clone(),
+            sight,
+            capacity: 0,
+        };
+        let (feed, seat) = inner
+            .enter(interest, base, watchers)
             .ok_or(Error::TooManyWatchers { most: watchers })?;
-        Registered {
-            hub,
-            id,
-            subscriber,
-        }
+        Registered { hub, feed, seat }
     };
-    let woken = poll_fn(|context| registered.subscriber.poll(context).map(drop));
+    let Registered { feed, seat, .. } = &mut registered;
+    let woken = poll_fn(|context| feed.poll(seat, context).map(drop));
     let changed = tokio::time::timeout(wait, woken).await.is_ok();
     let state = view.load_full();
     let index = state.touched(scope);

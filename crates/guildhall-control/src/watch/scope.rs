@@ -1,10 +1,12 @@
 //! Which documents somebody watches.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use guildhall_core::access::{Caller, Verb, authorize};
+use guildhall_core::access::{Caller, Grant, Verb, authorize};
 use guildhall_core::document::{Document, DocumentKey, Kind, Namespace, Selector};
+use guildhall_core::registry::Query;
 
 /// A set of kinds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,7 +46,7 @@ impl std::fmt::Debug for Kinds {
 }
 
 /// Which documents somebody watches: those that every field lets through.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scope {
     /// Of these kinds.
     pub kinds: Kinds,
@@ -56,6 +58,9 @@ pub struct Scope {
     pub name: Option<Arc<str>>,
     /// With such labels.
     pub selector: Selector,
+    /// Of instances only those that discovery with this query would find; who comes under it is added, who leaves it
+    /// deleted.
+    pub instances: Option<Arc<Query>>,
 }
 
 impl Scope {
@@ -72,6 +77,7 @@ impl Scope {
             service: None,
             name: None,
             selector: Selector::default(),
+            instances: None,
         }
     }
 
@@ -108,7 +114,18 @@ impl Scope {
         Self { selector, ..self }
     }
 
-    /// Whether the key is in scope; the selector is not asked.
+    /// The same, of instances only those that `query` finds.
+    pub fn finding(self, query: &Query) -> Self {
+        // The order in which instances are told says nothing, and most ask for none.
+        let query = Query {
+            near: None,
+            ..query.clone()
+        };
+        let instances = (query != Query::all()).then(|| Arc::new(query));
+        Self { instances, ..self }
+    }
+
+    /// Whether the key is in scope; selector and query are not asked.
     pub(crate) fn holds_key(&self, key: &DocumentKey) -> bool {
         self.kinds.contains(key.kind)
             && self
@@ -122,13 +139,23 @@ impl Scope {
                 .is_none_or(|service| key.service() == Some(service))
     }
 
-    /// Whether the selector selects `document`.
+    /// Whether selector and query select `document`.
     pub(crate) fn selects(&self, document: &Document) -> bool {
-        self.selector.is_empty() || self.selector.matches(document.labels())
+        let labelled = self.selector.is_empty() || self.selector.matches(document.labels());
+        labelled && self.finds(document)
+    }
+
+    fn finds(&self, document: &Document) -> bool {
+        let (Some(query), Document::Instance(instance)) = (&self.instances, document) else {
+            return true;
+        };
+        let status = instance.status.as_ref();
+        query.matches(&instance.spec)
+            && (!query.healthy || status.is_some_and(|status| status.health.is_used()))
     }
 }
 
-/// Which of the documents in scope a caller may see.
+/// Which of the documents in scope a caller may see. Equal for callers who may do the same.
 #[derive(Clone, Debug)]
 pub(crate) enum Sight {
     /// All: the call was authorized as a whole.
@@ -138,6 +165,14 @@ pub(crate) enum Sight {
 }
 
 impl Sight {
+    /// What it goes by, where that is not everything.
+    fn grants(&self) -> Option<&[Grant]> {
+        match self {
+            Self::Whole => None,
+            Self::Of(caller) => Some(&caller.grants),
+        }
+    }
+
     /// What `caller` sees of `kinds` in `namespace`, or the refusal.
     ///
     /// Whoever may read some namespaces only sees those when asking for all.
@@ -181,6 +216,20 @@ impl Sight {
                 .entry((key.kind, key.namespace.clone()))
                 .or_insert_with(|| self.sees(key)),
         }
+    }
+}
+
+impl PartialEq for Sight {
+    fn eq(&self, other: &Self) -> bool {
+        self.grants() == other.grants()
+    }
+}
+
+impl Eq for Sight {}
+
+impl Hash for Sight {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.grants().hash(hasher);
     }
 }
 

@@ -9,8 +9,8 @@ use arc_swap::ArcSwap;
 use guildhall_core::access::Caller;
 use guildhall_core::document::{DocumentKey, Index};
 
+use super::feed::{Delivery, Feed, Interest, Next, Seat};
 use super::scope::{Scope, Sight};
-use super::subscriber::{Next, Subscriber};
 use super::{Event, Hub};
 use crate::Error;
 use crate::view::State;
@@ -23,8 +23,12 @@ const STRIDE: usize = 256;
 pub struct Subscription {
     hub: Arc<Hub>,
     view: Arc<ArcSwap<State>>,
-    id: u64,
-    subscriber: Arc<Subscriber>,
+    feed: Arc<Feed>,
+    seat: Seat,
+    /// What happened since the position to resume from, before this watcher entered its feed.
+    missed: VecDeque<Delivery>,
+    /// The position to resume from is no longer known.
+    lost: bool,
     replay: Option<Replay>,
     incarnation: u64,
     /// The last revision of which everything has been told.
@@ -56,30 +60,43 @@ impl Subscription {
         let state = view.load_full();
         let current = state.index;
         let known = from.filter(|from| current.covers(*from));
-        let base = known.map_or(current.revision, |known| known.revision);
-        let subscriber = Arc::new(Subscriber::new(scope, sight, queue, base));
-        let mut replay = None;
+        let interest = Interest {
+            scope,
+            sight,
+            capacity: queue,
+        };
+        let mut missed = VecDeque::new();
+        let mut lost = false;
         match (from, known.and_then(|known| inner.since(known.revision))) {
-            (None, _) => replay = Some(Replay::of(Arc::clone(&state))),
+            (None, _) => {}
             (Some(_), Some(changes)) => {
                 for change in changes {
-                    subscriber.offer(change);
+                    if let Some(kind) = interest.told(change) {
+                        Delivery::append(&mut missed, kind, change);
+                    }
                 }
-                subscriber.seal();
+                if let Some(back) = missed.back_mut() {
+                    back.last = true;
+                }
+                lost = missed.len() > queue;
             }
-            (Some(_), None) => drop(subscriber.lose()),
+            (Some(_), None) => lost = true,
         }
+        // What has been published and not delivered yet is told to those who resume, and is in the state of the others.
+        let base = known.map_or(current.revision, |known| known.revision);
         let watchers = hub.options.watchers;
-        let id = inner
-            .add(&subscriber, watchers)
+        let (feed, seat) = inner
+            .enter(interest, base, watchers)
             .ok_or(Error::TooManyWatchers { most: watchers })?;
         drop(inner);
         Ok(Self {
             hub: Arc::clone(hub),
             view: Arc::clone(view),
-            id,
-            subscriber,
-            replay,
+            feed,
+            seat,
+            missed,
+            lost,
+            replay: from.is_none().then(|| Replay::of(state)),
             incarnation: current.incarnation,
             position: known.map_or(0, |known| known.revision),
         })
@@ -96,7 +113,8 @@ impl Subscription {
     /// [`Subscription::next`] for those who poll.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         if let Some(replay) = &mut self.replay {
-            if let Some(document) = replay.next(&self.subscriber.scope, &self.subscriber.sight) {
+            let Interest { scope, sight, .. } = &self.feed.interest;
+            if let Some(document) = replay.next(scope, sight) {
                 return Poll::Ready(Some(Event::state(document)));
             }
             let index = replay.state.index;
@@ -104,7 +122,7 @@ impl Subscription {
             self.position = index.revision;
             return Poll::Ready(Some(Event::bookmark(index)));
         }
-        match ready!(self.subscriber.poll(context)) {
+        match ready!(self.poll_feed(context)) {
             Next::Delivery(delivery) => {
                 let index = delivery.last.then_some(Index {
                     incarnation: self.incarnation,
@@ -117,10 +135,11 @@ impl Subscription {
             }
             Next::Lost => {
                 self.hub.count_resync();
-                let state = self.subscriber.restart(|| {
+                let state = self.feed.restart(&mut self.seat, || {
                     let state = self.view.load_full();
                     (state.index.revision, state)
                 });
+                (self.missed, self.lost) = (VecDeque::new(), false);
                 self.incarnation = state.index.incarnation;
                 self.replay = Some(Replay::of(state));
                 Poll::Ready(Some(Event::resync()))
@@ -129,17 +148,27 @@ impl Subscription {
         }
     }
 
+    fn poll_feed(&mut self, context: &Context<'_>) -> Poll<Next> {
+        if self.lost {
+            return Poll::Ready(Next::Lost);
+        }
+        match self.missed.pop_front() {
+            Some(delivery) => Poll::Ready(Next::Delivery(delivery)),
+            None => self.feed.poll(&mut self.seat, context),
+        }
+    }
+
     /// A bookmark, if everything up to it has been told: for keeping an idle stream's reader up to
     /// date about where to resume. `None` while events wait, or if the last event said as much.
     pub fn bookmark(&mut self) -> Option<Event> {
-        if self.replay.is_some() {
+        if self.replay.is_some() || self.lost || !self.missed.is_empty() {
             return None;
         }
         // While the hub is locked nothing is being delivered, so a drained watcher has been told
         // everything up to what was delivered.
         let delivered = self.hub.lock().delivered;
         let new = delivered.incarnation == self.incarnation && delivered.revision > self.position;
-        if !new || !self.subscriber.is_drained() {
+        if !new || !self.feed.is_drained(&self.seat) {
             return None;
         }
         self.position = delivered.revision;
@@ -148,13 +177,13 @@ impl Subscription {
 
     /// What is being watched.
     pub fn scope(&self) -> &Scope {
-        &self.subscriber.scope
+        &self.feed.interest.scope
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.hub.lock().remove(self.id, &self.subscriber.scope);
+        self.hub.lock().leave(&self.feed, &self.seat);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use guildhall_control::documents::Precondition;
-use guildhall_control::watch::{EventKind, Scope};
+use guildhall_control::watch::Scope;
 use guildhall_control::{Control, Options};
 use guildhall_core::document::Kind;
 use guildhall_store::{Op, Store, Transaction};
@@ -159,9 +159,8 @@ async fn a_change_to_10_000_watchers() {
         let told = told.clone();
         tokio::spawn(async move {
             while let Some(event) = watch.next().await {
-                let rendered = event.rendered(EventKind::Added, || {
-                    serde_json::to_vec(&event.document()).map(Into::into)
-                });
+                let rendered =
+                    event.rendered(|| serde_json::to_vec(&event.document()).map(Into::into));
                 if event.document().is_some() && rendered.is_ok() {
                     let _ = told.send(Instant::now());
                 }

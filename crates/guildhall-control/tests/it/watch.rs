@@ -8,6 +8,7 @@ use guildhall_control::documents::Precondition;
 use guildhall_control::watch::{EventKind, Kinds, Scope, Subscription};
 use guildhall_core::access::Verb;
 use guildhall_core::document::{Index, Kind, Namespace};
+use guildhall_core::registry::Query;
 use serde_json::json;
 
 use crate::world::*;
@@ -283,25 +284,54 @@ async fn a_caller_sees_what_it_may_read() {
 #[tokio::test(start_paused = true)]
 async fn an_event_is_rendered_once_for_all_who_are_told() {
     let world = World::new().await;
-    let mut watches = Vec::new();
-    for _ in 0..3 {
-        let mut watch = world.watch(users(), None).await;
-        up_to_bookmark(&mut watch).await;
-        watches.push(watch);
-    }
     world.seen(service("users", json!({}))).await;
+    let mut watches = Vec::new();
+    for scope in [users(), users().selected("team=a".parse().unwrap())] {
+        for _ in 0..3 {
+            let mut watch = world.watch(scope.clone(), None).await;
+            up_to_bookmark(&mut watch).await;
+            watches.push(watch);
+        }
+    }
+    let labels = json!({"team": "a"});
+    world
+        .seen(labelled(Kind::Service, "users", json!({}), labels))
+        .await;
     let mut rendered = 0;
     for watch in &mut watches {
         let event = event(watch).await;
-        for kind in [EventKind::Added, EventKind::Modified] {
-            let bytes = event.rendered(kind, || {
-                rendered += 1;
-                Ok::<_, Infallible>(kind.word().into())
-            });
-            assert_eq!(bytes, Ok(kind.word().into()));
-        }
+        let word = event.kind().word();
+        let bytes = event.rendered(|| {
+            rendered += 1;
+            Ok::<_, Infallible>(word.into())
+        });
+        assert_eq!(bytes, Ok(word.into()));
     }
-    assert_eq!(rendered, 2, "once as each kind");
+    assert_eq!(rendered, 2, "modified for some, added for the others");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_is_added_and_deleted_as_a_query_finds_it() {
+    let world = World::new().await;
+    let query = Query {
+        zone: Some("z1".to_owned()),
+        ..Query::all()
+    };
+    let in_zone = |zone: &str, port: u16| {
+        let spec = json!({"host": "h", "port": port, "zone": zone});
+        document(Kind::Instance, "users/u1", spec)
+    };
+    let mut watch = world.watch(users().finding(&query), None).await;
+    up_to_bookmark(&mut watch).await;
+    for (zone, port, said) in [
+        ("z2", 1, "added users"),
+        ("z1", 1, "added users/u1"),
+        ("z1", 2, "modified users/u1"),
+        ("z3", 2, "deleted users/u1"),
+    ] {
+        world.seen(in_zone(zone, port)).await;
+        assert_eq!(told(&mut watch).await, said);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ pub enum Via {
 }
 
 /// What a call does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verb {
     /// It looks.
@@ -44,7 +44,7 @@ pub enum Verb {
 }
 
 /// One thing a principal may do: a verb (and those below it) in a namespace or in all.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Grant {
     /// The highest verb granted: admin includes write, write includes read.
     pub verb: Verb,

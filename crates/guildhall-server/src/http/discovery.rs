@@ -81,17 +81,8 @@ pub(crate) async fn discover(api: &Api, call: Call) -> Result<Answer, Refusal> {
         reading::settle(api, &control, &call).await?;
         let mut scope = Scope::service(namespace, service.as_str());
         scope.kinds = Kinds::of(&[Kind::Instance]);
-        let everything = filter == Filter::all();
         let from = watch::resume(&call, params::INDEX)?;
-        return watch::open(
-            api,
-            &control,
-            &call,
-            scope,
-            from,
-            (!everything).then_some(filter),
-        )
-        .await;
+        return watch::open(api, &control, &call, scope.finding(&filter), from).await;
     }
     let plain = HANDLED
         .iter()

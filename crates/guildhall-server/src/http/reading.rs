@@ -41,7 +41,7 @@ pub(crate) async fn attend(
     settle(api, control, call).await?;
     if call.query.flag(params::WATCH)?.unwrap_or(false) {
         let from = watch::resume(call, params::INDEX)?;
-        return watch::open(api, control, call, scope.clone(), from, None)
+        return watch::open(api, control, call, scope.clone(), from)
             .await
             .map(Attended::Stream);
     }

@@ -1,7 +1,6 @@
 //! Event streams: what a subscription tells, as server-sent events.
 
 use std::{
-    collections::HashSet,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -15,10 +14,7 @@ use guildhall_control::{
     Control,
     watch::{Event, EventKind, Kinds, Scope, Subscription},
 };
-use guildhall_core::{
-    document::{Document, Index, Kind, nearest},
-    registry::Query as Filter,
-};
+use guildhall_core::document::{Index, Kind, nearest};
 use http::{HeaderValue, header};
 use tokio::time::Sleep;
 
@@ -53,15 +49,7 @@ pub(crate) async fn many(api: &Api, call: &Call) -> Result<Answer, Refusal> {
     scope.namespace = call.target.scope.one().cloned();
     scope.service = call.query.get(params::SERVICE).map(Into::into);
     scope.selector = call.query.parsed(params::SELECTOR)?.unwrap_or_default();
-    open(
-        api,
-        &control,
-        call,
-        scope,
-        resume(call, params::FROM)?,
-        None,
-    )
-    .await
+    open(api, &control, call, scope, resume(call, params::FROM)?).await
 }
 
 fn unknown_kind(word: &str) -> Refusal {
@@ -91,32 +79,23 @@ pub(crate) fn resume(call: &Call, parameter: &str) -> Result<Option<Index>, Refu
     }
 }
 
-/// Answers with the stream of `scope`; `filter` narrows instances further.
+/// Answers with the stream of `scope`.
 pub(crate) async fn open(
     api: &Api,
     control: &Control,
     call: &Call,
     scope: Scope,
     from: Option<Index>,
-    filter: Option<Filter>,
 ) -> Result<Answer, Refusal> {
     let subscription = control
         .watch(&call.caller, scope, from)
         .await
         .map_err(problem::of)?;
-    let filter = filter.map(|query| {
-        Box::new(Narrow {
-            query,
-            present: HashSet::new(),
-            resumed: from.is_some(),
-        })
-    });
     let keepalive = api.options.keepalive;
     let events = Events {
         subscription,
-        filter,
         keepalive,
-        timer: Box::pin(tokio::time::sleep(keepalive)),
+        timer: None,
         sent: crate::clock::now(),
     };
     let mut answer = http::Response::new(AnswerBody::stream(Box::pin(events)));
@@ -133,9 +112,9 @@ pub(crate) async fn open(
 /// A subscription as pieces of an event stream. An idle one holds no buffer.
 struct Events {
     subscription: Subscription,
-    filter: Option<Box<Narrow>>,
     keepalive: Duration,
-    timer: Pin<Box<Sleep>>,
+    /// `None` until the stream is quiet for the first time.
+    timer: Option<Pin<Box<Sleep>>>,
     /// When something was sent last. The timer is set anew only when it fires: doing it with every piece would have all
     /// streams queue for the runtime's timers.
     sent: Instant,
@@ -149,7 +128,7 @@ impl Stream for Events {
         let mut ended = false;
         while piece.len() < PIECE {
             match self.subscription.poll_next(cx) {
-                Poll::Ready(Some(event)) => piece.add(self.frame(&event)),
+                Poll::Ready(Some(event)) => piece.add(frame(&event)),
                 Poll::Ready(None) => {
                     ended = true;
                     break;
@@ -158,18 +137,7 @@ impl Stream for Events {
             }
         }
         if piece.is_empty() && !ended {
-            while self.timer.as_mut().poll(cx).is_ready() {
-                let now = crate::clock::now();
-                let due = self.sent + self.keepalive;
-                let next = if due > now { due } else { now + self.keepalive };
-                self.timer.as_mut().reset(next.into());
-                if due <= now {
-                    piece.add(match self.subscription.bookmark() {
-                        Some(bookmark) => self.frame(&bookmark),
-                        None => Bytes::from_static(sse::COMMENT),
-                    });
-                }
-            }
+            piece.add(self.keep_alive(cx));
         }
         if !piece.is_empty() {
             self.sent = crate::clock::now();
@@ -180,6 +148,36 @@ impl Stream for Events {
         } else {
             Poll::Pending
         }
+    }
+}
+
+impl Events {
+    /// What a stream says that has been quiet for long; nothing until then.
+    fn keep_alive(&mut self, cx: &mut Context<'_>) -> Bytes {
+        let keepalive = self.keepalive;
+        match &self.timer {
+            None => self.timer = Some(Box::pin(tokio::time::sleep(keepalive))),
+            // It runs, and will wake this task, which is always the same: it need not be told so again.
+            Some(timer) if !timer.is_elapsed() => return Bytes::new(),
+            Some(_) => {}
+        }
+        let Some(timer) = &mut self.timer else {
+            return Bytes::new();
+        };
+        let mut said = Bytes::new();
+        while timer.as_mut().poll(cx).is_ready() {
+            let now = crate::clock::now();
+            let due = self.sent + keepalive;
+            let next = if due > now { due } else { now + keepalive };
+            timer.as_mut().reset(next.into());
+            if due <= now {
+                said = match self.subscription.bookmark() {
+                    Some(bookmark) => frame(&bookmark),
+                    None => Bytes::from_static(sse::COMMENT),
+                };
+            }
+        }
+        said
     }
 }
 
@@ -219,29 +217,17 @@ impl Piece {
     }
 }
 
-impl Events {
-    /// The event as it stands in the stream; nothing if this watcher is not told of it.
-    fn frame(&mut self, event: &Event) -> Bytes {
-        let mut kind = event.kind();
-        if let Some(narrow) = &mut self.filter {
-            match narrow.told(kind, event.document()) {
-                Some(told) => kind = told,
-                // What it completes is still complete: a bookmark carries the position on.
-                None if event.index().is_some() => kind = EventKind::Bookmark,
-                None => return Bytes::new(),
-            }
-        }
-        let frame = event.rendered(kind, || encode(kind, event));
-        frame.unwrap_or_else(|error| {
-            tracing::error!(%error, "an event does not serialise");
-            Bytes::new()
-        })
-    }
+/// The event as it stands in the stream.
+fn frame(event: &Event) -> Bytes {
+    event.rendered(|| encode(event)).unwrap_or_else(|error| {
+        tracing::error!(%error, "an event does not serialise");
+        Bytes::new()
+    })
 }
 
-fn encode(kind: EventKind, event: &Event) -> Result<Bytes, serde_json::Error> {
+fn encode(event: &Event) -> Result<Bytes, serde_json::Error> {
     let document = event.document();
-    let data = match kind {
+    let data = match event.kind() {
         EventKind::Added | EventKind::Modified => document.map(serde_json::to_vec),
         EventKind::Deleted => document
             .map(DeletedDocument::from)
@@ -254,47 +240,7 @@ fn encode(kind: EventKind, event: &Event) -> Result<Bytes, serde_json::Error> {
     };
     let mut frame = Vec::new();
     if let Some(data) = data.transpose()? {
-        encode_event(kind, event.index(), &data, &mut frame);
+        encode_event(event.kind(), event.index(), &data, &mut frame);
     }
     Ok(frame.into())
-}
-
-/// Lets only those instances through that a discovery's filters select: who leaves them is deleted.
-struct Narrow {
-    query: Filter,
-    /// The instances that were let through.
-    present: HashSet<String>,
-    /// Whether the reader knows more than `present`: what it has of before is not known here.
-    resumed: bool,
-}
-
-impl Narrow {
-    fn told(&mut self, kind: EventKind, document: Option<&Document>) -> Option<EventKind> {
-        if kind == EventKind::Resync {
-            self.present.clear();
-            self.resumed = false;
-        }
-        let Some(Document::Instance(instance)) = document else {
-            return Some(kind);
-        };
-        let used = || {
-            instance
-                .status
-                .as_ref()
-                .is_some_and(|status| status.health.is_used())
-        };
-        let selected = kind != EventKind::Deleted
-            && self.query.matches(&instance.spec)
-            && (!self.query.healthy || used());
-        let name = &instance.metadata.name;
-        if selected {
-            if self.present.contains(name) {
-                return Some(EventKind::Modified);
-            }
-            self.present.insert(name.clone());
-            return Some(EventKind::Added);
-        }
-        let known = self.present.remove(name);
-        (known || self.resumed).then_some(EventKind::Deleted)
-    }
 }

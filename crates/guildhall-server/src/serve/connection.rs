@@ -14,24 +14,21 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::watch,
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Busy, Handle, Handling, idle::Activity};
+use super::{
+    Busy, Handle, Handling,
+    idle::{Activity, Order},
+};
 use crate::http::Answer;
 
 /// hyper's smallest: request heads are small, and 10,000 watchers hold a buffer each.
 const BUFFER: usize = 16 * 1024;
 
 /// Serves a connection in the clear.
-pub(super) async fn plain<H: Handle>(
-    stream: TcpStream,
-    handler: Arc<H>,
-    activity: Arc<Activity>,
-    stop: watch::Receiver<bool>,
-) {
-    run(stream, handler, activity, stop).await;
+pub(super) async fn plain<H: Handle>(stream: TcpStream, handler: Arc<H>, activity: Arc<Activity>) {
+    run(stream, handler, activity).await;
 }
 
 /// Makes the TLS handshake, then serves the connection. A handshake that takes too long is idle, too.
@@ -40,30 +37,21 @@ pub(super) async fn encrypted<H: Handle>(
     stream: TcpStream,
     handler: Arc<H>,
     activity: Arc<Activity>,
-    mut stop: watch::Receiver<bool>,
 ) {
     let handshake = tokio::select! {
         handshake = Box::pin(acceptor.accept(stream)) => handshake,
-        () = activity.expired() => return,
-        () = stopped(&mut stop) => return,
+        _ = activity.ordered() => return,
     };
     match handshake {
-        Ok(stream) => run(stream, handler, activity, stop).await,
+        Ok(stream) => run(stream, handler, activity).await,
         Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
     }
-}
-
-/// Waits until the listener is told to stop.
-pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // A sender that is gone is as good as told.
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn run<H: Handle, T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
     handler: Arc<H>,
     activity: Arc<Activity>,
-    mut stop: watch::Receiver<bool>,
 ) {
     let service = Tracked {
         handler,
@@ -77,12 +65,15 @@ async fn run<H: Handle, T: AsyncRead + AsyncWrite + Unpin>(
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
-        () = activity.expired() => return,
-        () = stopped(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        order = activity.ordered() => match order {
+            Order::Close => return,
+            Order::Finish => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        },
     };
     if let Err(error) = ended {
         // A peer that goes away in the middle is its own affair.
@@ -173,9 +164,8 @@ mod tests {
         let (mut reader, stream) = tokio::io::duplex(1024);
         let handler = Arc::new(Plenty::default());
         let taken = handler.0.clone();
-        let (stop, stopping) = watch::channel(false);
         let idle = Idle::start(std::time::Duration::from_secs(60));
-        let served = tokio::spawn(run(stream, handler, idle.enter(), stopping));
+        let served = tokio::spawn(run(stream, handler, idle.enter()));
         reader
             .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
             .await
@@ -194,6 +184,5 @@ mod tests {
             "it reads on, and gets on"
         );
         served.abort();
-        drop(stop);
     }
 }

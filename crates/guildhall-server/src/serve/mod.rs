@@ -125,7 +125,8 @@ impl Listener {
                     statistics.open.store(connections.len(), Ordering::Relaxed);
                     continue;
                 }
-                () = connection::stopped(&mut stop) => break,
+                // A sender that is gone is as good as told.
+                _ = stop.wait_for(|stop| *stop) => break,
             };
             let stream = match accepted {
                 Ok((stream, _)) => stream,
@@ -148,19 +149,18 @@ impl Listener {
                 tracing::debug!(%error, "a connection could not be prepared");
                 continue;
             }
-            let (handler, activity, stop) = (handler.clone(), idle.enter(), stop.clone());
+            let (handler, activity) = (handler.clone(), idle.enter());
             match &acceptor {
-                None => connections.spawn(connection::plain(stream, handler, activity, stop)),
+                None => connections.spawn(connection::plain(stream, handler, activity)),
                 Some(acceptor) => {
                     let acceptor = acceptor.clone();
-                    connections.spawn(connection::encrypted(
-                        acceptor, stream, handler, activity, stop,
-                    ))
+                    connections.spawn(connection::encrypted(acceptor, stream, handler, activity))
                 }
             };
             statistics.open.store(connections.len(), Ordering::Relaxed);
         }
         drop(self.listener);
+        idle.stop();
         let ended = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(options.shutdown_timeout, ended)
             .await
