@@ -1,8 +1,12 @@
 //! The gateway's own answers: errors as RFC 9457 problems, with the decision in a header.
 
 use bytes::Bytes;
-use guildhall_api::wire::{Code, PROBLEM_JSON, Problem, header::REASON};
-use guildhall_core::route::{Decision, Reason};
+use guildhall_api::wire::{Code, PROBLEM_JSON, PolicyRef, Problem, header::REASON};
+use guildhall_core::{
+    policy::guard::Rejected,
+    route::{Decision, Reason},
+};
+use guildhall_resilience::{Pattern, retry::retry_after};
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::{
@@ -18,6 +22,8 @@ pub(crate) struct Refusal {
     pub(crate) detail: &'static str,
     /// Where it is not the reason's own.
     pub(crate) status: Option<StatusCode>,
+    /// The policy that refused, and when to come back.
+    pub(crate) rejected: Option<Box<Rejected>>,
     /// Whether the connection must not carry another request.
     pub(crate) close: bool,
 }
@@ -28,7 +34,24 @@ impl Refusal {
             reason,
             detail,
             status: None,
+            rejected: None,
             close: false,
+        }
+    }
+
+    /// By a policy.
+    pub(crate) fn rejected(rejected: Rejected) -> Self {
+        let reason = match rejected.by {
+            Pattern::RateLimit => Reason::RateLimited,
+            Pattern::Breaker => Reason::CircuitOpen,
+            Pattern::Bulkhead => Reason::BulkheadFull,
+            Pattern::Adaptive => Reason::ConcurrencyLimited,
+            Pattern::Deadline => Reason::RequestTimeout,
+            _ => Reason::NoHealthyEndpoint,
+        };
+        Self {
+            rejected: Some(Box::new(rejected)),
+            ..Self::new(reason, "")
         }
     }
 
@@ -38,6 +61,7 @@ impl Refusal {
             reason,
             detail,
             status: None,
+            rejected: None,
             close: true,
         }
     }
@@ -69,7 +93,7 @@ fn code(reason: Reason) -> Code {
 
 /// The answer to a refused request; its record is told.
 pub(crate) fn refuse(
-    refusal: &Refusal,
+    refusal: Refusal,
     record: &mut Record,
     id: Option<&RequestId>,
 ) -> Response<Bytes> {
@@ -78,7 +102,12 @@ pub(crate) fn refuse(
         .status
         .map_or(refusal.reason.status(), |status| status.as_u16());
     record.detail = Some(refusal.detail).filter(|detail| !detail.is_empty());
-    let mut response = problem(&record.decision(), record.status, id);
+    record.rejected = refusal.rejected;
+    let rejected = record.rejected.as_deref();
+    let mut response = problem(&record.decision(), rejected, record.status, id);
+    if let Some(policed) = &record.policed {
+        policed.tell(response.headers_mut());
+    }
     if refusal.close {
         response
             .headers_mut()
@@ -87,8 +116,20 @@ pub(crate) fn refuse(
     response
 }
 
-fn problem(decision: &Decision<'_>, status: u16, id: Option<&RequestId>) -> Response<Bytes> {
-    let mut problem = Problem::new(code(decision.reason), decision.detail.unwrap_or_default());
+fn problem(
+    decision: &Decision<'_>,
+    rejected: Option<&Rejected>,
+    status: u16,
+    id: Option<&RequestId>,
+) -> Response<Bytes> {
+    let detail = match (decision.detail, rejected) {
+        (Some(detail), Some(rejected)) => format!("{detail}: {}", rejected.policy),
+        (Some(detail), None) => detail.to_owned(),
+        (None, Some(rejected)) => rejected.to_string(),
+        (None, None) => String::new(),
+    };
+    let mut problem = Problem::new(code(decision.reason), detail);
+    problem.policy = rejected.map(|rejected| PolicyRef::of(&rejected.policy));
     problem.status = status;
     if let Some(id) = id.and_then(|id| std::str::from_utf8(id.as_bytes()).ok()) {
         problem = problem.with_request_id(id);
@@ -102,6 +143,12 @@ fn problem(decision: &Decision<'_>, status: u16, id: Option<&RequestId>) -> Resp
     }
     if let Some(id) = id {
         headers.insert(X_REQUEST_ID, id.to_value());
+    }
+    if let Some(after) = rejected.and_then(|rejected| rejected.retry_after) {
+        headers.insert(
+            header::RETRY_AFTER,
+            retry_after::format(after).max(1).into(),
+        );
     }
     response
 }
@@ -119,7 +166,7 @@ mod tests {
             ..Decision::new(Reason::NoHealthyEndpoint)
         };
         let id = RequestId::Given(HeaderValue::from_static("r-1"));
-        let response = problem(&decision, 503, Some(&id));
+        let response = problem(&decision, None, 503, Some(&id));
         assert_eq!(response.status(), 503);
         assert_eq!(
             response.headers()[REASON],

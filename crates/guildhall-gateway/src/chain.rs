@@ -4,8 +4,9 @@
 //! A hand-written async function with flat enums, not a stack of tower layers: every step is
 //! always there, none needs to be named or boxed, and what a step knows (the rule, the deadline)
 //! the next one needs. Layers would add a future and a move of the request each, for nothing that
-//! varies. What will vary per service (breaker, limits, retries) comes in at the two marked
-//! places.
+//! varies. What varies per service and rule (limits, breaker, retries) is policies': it comes in
+//! at two places, [`policy::begin`] and [`policy::run`], and costs a request without policies one
+//! branch at each.
 //!
 //! | step | where | why here |
 //! |---|---|---|
@@ -15,17 +16,21 @@
 //! | normalise | `target` | everything behind sees one form of host and path |
 //! | request id, trace context | `headers` | every answer from here on, refusals too, names the request |
 //! | match route | `core::route` | all that follows is the rule's |
-//! | *authenticate, CORS, rate limit, validate* | – | later: per rule, before any work is done for the request |
-//! | deadline | `upstream::deadline` | everything below counts against it |
+//! | *authenticate, CORS* | – | later: per rule, before any work is done for the request |
+//! | deadline | `upstream::deadline` | everything below counts against it, a turn in a line included |
+//! | rate limit | [`policy::begin`] | before any work is done for the request; what was refused costs the service nothing |
 //! | *shed, cache, compression* | – | later |
 //! | fault | `fault` | a rehearsal of the caller: outside what would take it for the service's failure; before the request filters, as it looks at what the client sent |
 //! | request filters | [`Outgoing`] | after matching, which sees what the client sent; before balancing, once for all attempts |
-//! | *fallback, bulkhead, retry, hedge* | – | later: around [`exchange::attempt`] |
-//! | per attempt: *breaker*, balance, pool, attempt timeout, upstream | [`exchange::attempt`] | another endpoint each time |
+//! | fallback | `policy::fallback` | stands in for whatever fails behind it, an open breaker included |
+//! | bulkhead | `policy::place` | one place for all attempts of a request, held until its answer's body ends |
+//! | retry, hedge | `policy::retry`, `policy::hedge` | around attempts, each of which is judged for itself |
+//! | per attempt: breaker, adaptive limit | `policy::guarded` | each attempt asks anew: a breaker that opens ends the retries |
+//! | per attempt: balance, pool, attempt timeout, upstream | [`exchange::attempt`] | another endpoint each time |
 //! | response hygiene and filters | [`exchange::pass_on`] | on every answer of a backend, and on no other |
 //! | access log, counters | `record` | ends with the answer's body, whatever ended it |
 
-use std::{borrow::Cow, convert::Infallible, rc::Rc, sync::Arc};
+use std::{borrow::Cow, cell::RefCell, convert::Infallible, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use guildhall_core::route::{
@@ -46,6 +51,7 @@ use crate::{
     exchange::{self, Answer, Exchange, Outgoing, Tried},
     fault,
     headers::{self, RequestId},
+    policy::{self, Timeouts},
     record::Record,
     snapshot::{Cluster, Snapshot},
     target, tunnel,
@@ -77,7 +83,7 @@ pub(crate) async fn serve(
     .await
     {
         Ok(answer) => answer,
-        Err(refusal) => Answer::Own(answer::refuse(&refusal, &mut record, id.as_ref())),
+        Err(refusal) => Answer::Own(answer::refuse(refusal, &mut record, id.as_ref())),
     };
     if asks_upgrade && !matches!(answer, Answer::Tunnel { .. }) {
         client.observed.resume();
@@ -190,12 +196,25 @@ async fn decide(
         ));
     }
 
+    let way = match (record.rule.as_ref(), backend.map(|backend| backend.target)) {
+        (Some(rule), Some(Ok(id))) => view.way(rule, id, &cluster),
+        _ => view.default_way(default_name(&path), &cluster),
+    };
+
     // The deadline counts from the end of the request; the body tells when that was.
-    let limit = rule.and_then(|rule| rule.request_timeout);
+    let timeouts = Timeouts::of(rule, way.map(|way| &**way));
+    let limit = timeouts.request;
     let body = RequestBody::new(body);
     record.upload = body.upload().cloned();
     let limit_or_default = limit.unwrap_or(worker.shared.options.timeouts.request);
     let deadline = Deadline::new(limit_or_default, record.started, record.upload.clone());
+
+    // Policies' first word; whoever waits for a turn does so within the deadline.
+    if let Some(way) = way {
+        let way = Arc::clone(way);
+        let begun = policy::begin(client, record, &cluster, way, &head, &path, &deadline);
+        Box::pin(begun).await?;
+    }
 
     // A rehearsal: outside everything that would take it for the service's failure. It looks at what the client sent.
     if let Some(fault) = rule.and_then(|rule| rule.fault.as_ref()) {
@@ -238,17 +257,31 @@ async fn decide(
         body,
     );
 
-    // Per attempt; retries, hedging and breakers will stand around and in this.
+    // Attempts, and around them what policies ask for.
+    let tried = RefCell::new(Tried::new());
     let exchange = Exchange {
         worker,
         cluster: &cluster,
         deadline: &deadline,
-        attempt_timeout: rule
-            .and_then(|rule| rule.backend_timeout)
-            .filter(|limit| !limit.is_zero()),
+        attempt_timeout: timeouts.attempt,
+        rules: way.map(|way| &way.enforced),
+        hash: record.policed.as_ref().map_or(0, |policed| policed.hash),
+        tried: &tried,
     };
-    let answered =
-        exchange::attempt(&exchange, &mut record.lane, &mut Tried::new(), request).await?;
+    let answered = match way {
+        None => exchange::attempt(&exchange, &mut record.lane, request).await?,
+        // Boxed, because a request without policies must not carry it along.
+        Some(way) => {
+            let run = policy::run(&exchange, &way.enforced, &view, record, request);
+            let outcome = Box::pin(run).await;
+            match outcome.map_err(|refusal| timeouts.explain(refusal, way))? {
+                policy::Outcome::Answered(answered) => answered,
+                policy::Outcome::Substituted(answer) => {
+                    return Ok(Answer::Own(policy::mark(answer, record)));
+                }
+            }
+        }
+    };
     record.answered = Some(crate::clock::now());
     let whole = limit
         .is_some_and(|limit| !limit.is_zero())
@@ -316,16 +349,19 @@ fn route<'v>(view: &'v Snapshot, head: &RequestHead<'_>) -> Result<Routed<'v>, R
             "the gateway has not received its documents yet; try again",
         ));
     }
-    let name = head.path[1.min(head.path.len())..]
-        .split('/')
-        .next()
-        .unwrap_or_default();
+    let name = default_name(head.path);
     let cluster = view.service(name).cloned().ok_or(NO_ROUTE)?;
     Ok(Routed {
         rule: None,
         cluster: Some(cluster),
         prefix: name.len() + 1,
     })
+}
+
+/// The service that `/{service}/…` names.
+fn default_name(path: &str) -> &str {
+    let rest = &path[1.min(path.len())..];
+    rest.split('/').next().unwrap_or_default()
 }
 
 /// The backend whose share of the requests this one falls to.

@@ -9,9 +9,21 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use guildhall_core::document::Timestamp;
+
 /// Monotonic time for durations and deadlines.
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// Wall time, for what documents state in it.
+pub(crate) fn wall() -> Timestamp {
+    Timestamp::from_system(SystemTime::now())
+}
+
+/// Wall time for dates in headers.
+pub(crate) fn system() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Wall time for logs, told from the monotonic clock: one clock is read per request, not two.

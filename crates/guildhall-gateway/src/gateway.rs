@@ -148,7 +148,7 @@ impl GatewayHandle {
             index: snapshot.index,
             routes: snapshot.table.len(),
             endpoints: snapshot.endpoints(),
-            traffic: Traffic::sum(self.shared.workers.iter().map(|worker| &worker.stats)),
+            traffic: self.shared.traffic(),
         }
     }
 
@@ -174,7 +174,7 @@ impl GatewayHandle {
                 Err(RecvTimeoutError::Disconnected) => left = 0,
             }
         }
-        let cut = Traffic::sum(self.shared.workers.iter().map(|worker| &worker.stats)).connections;
+        let cut = self.shared.traffic().connections;
         let drained = if left == 0 {
             Drained::Finished
         } else {

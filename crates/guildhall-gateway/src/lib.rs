@@ -9,6 +9,7 @@
 //! - `io`, `scanner`: what is checked before hyper reads it.
 //! - `target`, `headers`: one form of host and path; what a proxy does to headers.
 //! - `exchange`: a routed request and its answer; `fault`: what a route has fail on purpose.
+//! - `policy`: what policies do to a request.
 //! - `upstream`: connections to endpoints, deadlines, what is tried again.
 //! - `body`, `record`, `tunnel`: what passes through, and what is known of it.
 //! - `snapshot`: from documents to what workers route by.
@@ -30,6 +31,7 @@ mod io;
 mod listen;
 mod options;
 mod peer;
+mod policy;
 mod record;
 mod scanner;
 mod shared;
@@ -44,4 +46,4 @@ pub use error::StartError;
 pub use gateway::{Drained, Gateway, GatewayHandle, Status};
 pub use options::{AccessLog, Limits, LogFormat, Options, Timeouts, UpstreamOptions};
 pub use peer::{Cidr, CidrError};
-pub use stats::Traffic;
+pub use stats::{Refusals, Traffic};

@@ -55,6 +55,9 @@ pub struct Limits {
     pub head_bytes: usize,
     /// The most client connections over all workers; further ones are closed at once.
     pub connections: usize,
+    /// The most bytes of a request's body that are held so that it can be sent again, where a policy retries. A larger
+    /// one is passed on as it comes, and not retried.
+    pub retry_body: usize,
 }
 
 impl Default for Limits {
@@ -62,6 +65,7 @@ impl Default for Limits {
         Self {
             head_bytes: 64 * 1024,
             connections: 65_536,
+            retry_body: 64 * 1024,
         }
     }
 }

@@ -5,7 +5,11 @@
 
 use std::{rc::Rc, sync::Arc, time::Instant};
 
-use guildhall_core::route::{Decision, Reason, table::Rule};
+use guildhall_core::{
+    policy::{self, guard::Rejected},
+    route::{Decision, Reason, table::Rule},
+};
+use guildhall_resilience::fallback::Source;
 use http::{HeaderValue, Method, Uri, Version, header, request};
 
 use crate::{
@@ -14,6 +18,7 @@ use crate::{
     connections::Client,
     exchange::Lane,
     headers::RequestId,
+    policy::Policed,
     snapshot::Cluster,
     upstream::{Upload, Upstream},
     worker::Worker,
@@ -35,6 +40,12 @@ pub(crate) struct Record {
     pub(crate) lane: Lane,
     pub(crate) upload: Option<Rc<Upload>>,
     pub(crate) detail: Option<&'static str>,
+    /// What policies have to do with it.
+    pub(crate) policed: Option<Box<Policed>>,
+    /// What refused it.
+    pub(crate) rejected: Option<Box<Rejected>>,
+    /// What answered in the service's place.
+    pub(crate) substituted: Option<Source>,
     seen: Option<Box<Seen>>,
 }
 
@@ -80,6 +91,9 @@ impl Record {
             lane: Lane::default(),
             upload: None,
             detail: None,
+            policed: None,
+            rejected: None,
+            substituted: None,
             seen,
         }
     }
@@ -97,6 +111,7 @@ impl Record {
         Decision {
             reason: self.reason,
             detail: self.detail,
+            policy: self.policy(),
             rule: self.rule.as_deref(),
             service: self.cluster.as_deref().map(|cluster| &*cluster.label),
             service_revision: self
@@ -109,6 +124,32 @@ impl Record {
                 .as_ref()
                 .map(|running| &*running.endpoint().label),
             attempts: self.lane.attempts,
+        }
+    }
+
+    /// The policy that refused it, or answered in the service's place.
+    fn policy(&self) -> Option<&policy::Source> {
+        if let Some(rejected) = &self.rejected {
+            return Some(&rejected.policy);
+        }
+        self.substituted?;
+        let policed = self.policed.as_ref()?;
+        let fallback = policed.way.enforced.fallback.as_ref()?;
+        Some(&fallback.source)
+    }
+
+    /// A piece of the answer's body goes to the client.
+    pub(crate) fn sends(&mut self, data: &[u8]) {
+        self.bytes_sent += data.len() as u64;
+        if let Some(policed) = &mut self.policed {
+            policed.passes(data);
+        }
+    }
+
+    /// The backend's answer has come to its end.
+    pub(crate) fn ended(&mut self) {
+        if let Some(policed) = &mut self.policed {
+            policed.ended();
         }
     }
 
@@ -128,6 +169,11 @@ impl Drop for Record {
         stats.requests.add(1);
         stats.classes[usize::from(self.status / 100).min(5)].add(1);
         stats.reasons[self.reason.index()].add(1);
+        if let Some(rejected) = &self.rejected {
+            self.worker.shared.workers[self.worker.index]
+                .refused
+                .count(&rejected.policy);
+        }
         let (Some(seen), Some(log)) = (&self.seen, &self.worker.log_to) else {
             return;
         };

@@ -8,7 +8,11 @@ use std::sync::{
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
-use crate::{Options, snapshot::Snapshot, stats::WorkerStats};
+use crate::{
+    Options,
+    snapshot::Snapshot,
+    stats::{RefusedBy, Traffic, WorkerStats},
+};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -18,6 +22,8 @@ pub(crate) struct Shared {
     /// Grows with each snapshot, so that a worker sees with one load whether it has the present
     /// one.
     version: AtomicU64,
+    /// What policies that are only tried have counted.
+    pub(crate) tried: RefusedBy,
     draining: AtomicBool,
     closing: AtomicBool,
 }
@@ -26,6 +32,7 @@ pub(crate) struct Shared {
 #[derive(Debug, Default)]
 pub(crate) struct WorkerShared {
     pub(crate) stats: WorkerStats,
+    pub(crate) refused: RefusedBy,
     /// Something changed that a worker without requests must see too.
     pub(crate) changed: Notify,
 }
@@ -37,9 +44,22 @@ impl Shared {
             workers: (0..workers).map(|_| WorkerShared::default()).collect(),
             snapshot: ArcSwap::default(),
             version: AtomicU64::new(0),
+            tried: RefusedBy::default(),
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         }
+    }
+
+    /// What all workers counted.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let mut traffic = Traffic::sum(self.workers.iter().map(|worker| &worker.stats));
+        let policies = &mut traffic.policies;
+        for worker in &self.workers {
+            worker.refused.add_to(policies, |to, n| to.refused += n);
+        }
+        self.tried
+            .add_to(policies, |to, n| to.would_have_refused += n);
+        traffic
     }
 
     /// Puts `snapshot` into effect.

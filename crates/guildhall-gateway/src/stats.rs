@@ -2,10 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
-use guildhall_core::route::Reason;
+use guildhall_core::{
+    policy::{Source, guard::GuardState},
+    route::Reason,
+};
 use serde::Serialize;
 
 /// A number that one thread writes: a plain load and store, no locked instruction.
@@ -42,6 +48,9 @@ pub(crate) struct WorkerStats {
     pub(crate) upstream_connections: Counter,
     pub(crate) upstream_connects: Counter,
     pub(crate) replays: Counter,
+    pub(crate) retries: Counter,
+    pub(crate) retries_over_budget: Counter,
+    pub(crate) hedges: Counter,
     pub(crate) log_lines_dropped: Counter,
 }
 
@@ -60,6 +69,9 @@ impl Default for WorkerStats {
             upstream_connections: Counter::default(),
             upstream_connects: Counter::default(),
             replays: Counter::default(),
+            retries: Counter::default(),
+            retries_over_budget: Counter::default(),
+            hedges: Counter::default(),
             log_lines_dropped: Counter::default(),
         }
     }
@@ -93,8 +105,70 @@ pub struct Traffic {
     pub upstream_connects: u64,
     /// Requests sent again, because the connection or the endpoint was gone.
     pub replays: u64,
+    /// Attempts that followed a failed one because a policy retries.
+    pub retries: u64,
+    /// Retries that were not made because the budget was used up.
+    pub retries_over_budget: u64,
+    /// Attempts that were sent beside a slow one because a policy hedges.
+    pub hedges: u64,
+    /// Requests that policies refused, and would have refused if they were enforced.
+    pub policies: BTreeMap<String, Refusals>,
     /// Lines of the access log that were dropped because its writer was behind.
     pub log_lines_dropped: u64,
+}
+
+/// What a policy refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusals {
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Requests that passed, and would not have if the policy were enforced rather than tried. A second behind.
+    pub would_have_refused: u64,
+}
+
+/// Refusals by policy, as `namespace/name`. Behind a lock that one worker takes for a refusal, and whoever asks.
+#[derive(Debug, Default)]
+pub(crate) struct RefusedBy(Mutex<BTreeMap<String, u64>>);
+
+/// Policies beyond this many are counted together, as `other`.
+const POLICIES: usize = 1024;
+
+impl RefusedBy {
+    pub(crate) fn count(&self, source: &Source) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = name(source);
+        let name = match known.len() < POLICIES || known.contains_key(&name) {
+            true => name,
+            false => "other".to_owned(),
+        };
+        *known.entry(name).or_default() += 1;
+    }
+
+    /// What machines that are only tried have counted.
+    pub(crate) fn set(&self, states: impl Iterator<Item = GuardState>) {
+        let mut tried = BTreeMap::new();
+        for state in states.filter(|state| state.tried) {
+            *tried.entry(name(&state.source)).or_default() += state.measured.refused();
+        }
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = tried;
+    }
+
+    /// Adds what was counted, where `add` puts it.
+    pub(crate) fn add_to(
+        &self,
+        policies: &mut BTreeMap<String, Refusals>,
+        add: impl Fn(&mut Refusals, u64),
+    ) {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, n) in &*known {
+            add(policies.entry(name.clone()).or_default(), *n);
+        }
+    }
+}
+
+fn name(source: &Source) -> String {
+    format!("{}/{}", source.namespace, source.policy)
 }
 
 impl Traffic {
@@ -112,6 +186,9 @@ impl Traffic {
             sum.upstream_connections += stats.upstream_connections.get();
             sum.upstream_connects += stats.upstream_connects.get();
             sum.replays += stats.replays.get();
+            sum.retries += stats.retries.get();
+            sum.retries_over_budget += stats.retries_over_budget.get();
+            sum.hedges += stats.hedges.get();
             sum.log_lines_dropped += stats.log_lines_dropped.get();
             for (total, counter) in sum.classes.iter_mut().zip(&stats.classes) {
                 *total += counter.get();

@@ -25,7 +25,7 @@ pub use document::{DocumentError, read_document};
 pub use fleet::{BreakerList, LimitList};
 pub use list::{List, ListMetadata, MAX_LIMIT};
 pub use lock::{AcquireLock, LockToken};
-pub use problem::{PROBLEM_JSON, Problem};
+pub use problem::{PROBLEM_JSON, PolicyRef, Problem};
 pub use report::{HeartbeatAnswer, MaintenanceBody, ReportBody};
 pub use status::{RoleStatus, Status, StoreStatus};
 pub use timeline::Timeline;

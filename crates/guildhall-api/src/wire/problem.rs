@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use guildhall_core::document::{FieldProblem, Problems};
+use guildhall_core::{
+    document::{FieldProblem, Namespace, Problems},
+    policy::Source,
+};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +34,35 @@ pub struct Problem {
     /// The request's id, as in the server's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
+    /// The policy that refused the request, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyRef>,
     /// Each bad field of the document that was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
+}
+
+/// A policy, as a refusal names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyRef {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: String,
+    /// Its revision when it refused.
+    pub revision: u64,
+}
+
+impl PolicyRef {
+    /// The policy that is the source of a refusal.
+    pub fn of(source: &Source) -> Self {
+        Self {
+            namespace: source.namespace.clone(),
+            name: source.policy.clone(),
+            revision: source.revision,
+        }
+    }
 }
 
 impl Problem {
@@ -46,6 +75,7 @@ impl Problem {
             code,
             detail: detail.into(),
             instance: None,
+            policy: None,
             errors: Vec::new(),
         }
     }

@@ -12,6 +12,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     host::HostPattern,
     spec::{DefaultScope, FromNamespaces, GATEWAY_GROUP, Gateway, HttpRoute, Listener, ParentRef},
+    table::ServedBy,
 };
 use crate::document::{Name, Namespace, Object};
 
@@ -78,6 +79,19 @@ impl Gateways {
             parents.extend(self.at_defaults(route));
         }
         parents
+    }
+
+    /// The first of the parents of `route` that serves it.
+    pub(super) fn serving(&self, route: &Object<HttpRoute>) -> Option<ServedBy> {
+        let mut attached = self.attach(route).into_iter();
+        let parent = attached.find(|attachment| attachment.hosts.is_ok())?.parent;
+        Some(ServedBy {
+            namespace: parent
+                .namespace
+                .unwrap_or_else(|| route.metadata.namespace.clone()),
+            gateway: parent.name.as_str().to_owned(),
+            listener: parent.section_name.map(|name| name.as_str().to_owned()),
+        })
     }
 
     fn at_defaults(&self, route: &Object<HttpRoute>) -> Vec<Attachment> {

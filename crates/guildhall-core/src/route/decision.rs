@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::table::Rule;
+use crate::policy::Source;
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $reason:ident $status:literal $code:literal $title:literal;)*) => {
@@ -100,6 +101,8 @@ pub struct Decision<'a> {
     pub reason: Reason,
     /// More about this occurrence, for people.
     pub detail: Option<&'a str>,
+    /// The policy that refused, or answered in the service's place.
+    pub policy: Option<&'a Source>,
     /// The rule that matched, with its route and revision.
     pub rule: Option<&'a Rule>,
     /// The service chosen, as `namespace/name`.
@@ -118,6 +121,7 @@ impl Decision<'_> {
         Self {
             reason,
             detail: None,
+            policy: None,
             rule: None,
             service: None,
             service_revision: 0,
@@ -151,6 +155,18 @@ impl fmt::Display for Decision<'_> {
         }
         if self.attempts > 1 {
             write!(f, "; attempts={}", self.attempts)?;
+        }
+        if let Some(Source {
+            namespace,
+            policy,
+            revision,
+            ..
+        }) = self.policy
+        {
+            write!(
+                f,
+                "; policy={namespace}/{policy}; policy-revision={revision}"
+            )?;
         }
         Ok(())
     }

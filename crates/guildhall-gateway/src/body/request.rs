@@ -1,4 +1,4 @@
-//! A client's body on its way to a backend: counted and watched, never held.
+//! A client's body on its way to a backend: counted and watched; held only where a policy may have it sent again.
 
 use std::{
     pin::Pin,
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::{Held, held::Reader};
 use crate::{clock, upstream::Upload};
 
 /// A client's body on its way to a backend.
@@ -26,6 +27,8 @@ enum Source {
     Empty,
     /// As it comes in.
     Passing(Incoming),
+    /// As it comes in, from the beginning again if need be.
+    Held(Reader),
 }
 
 impl RequestBody {
@@ -44,10 +47,39 @@ impl RequestBody {
     pub(crate) fn upload(&self) -> Option<&Rc<Upload>> {
         self.upload.as_ref()
     }
+
+    /// Keeps what passes, up to `most` bytes, so that it can be sent [again](Held::again); `None` if there is nothing
+    /// to keep.
+    pub(crate) fn hold(&mut self, most: usize) -> Option<Held> {
+        let upload = Rc::clone(self.upload.as_ref()?);
+        match std::mem::take(&mut self.source) {
+            Source::Passing(incoming) => {
+                let held = Held::new(incoming, upload, most);
+                self.source = Source::Held(held.reader());
+                Some(held)
+            }
+            other => {
+                self.source = other;
+                None
+            }
+        }
+    }
+
+    /// What is held, from its beginning.
+    pub(super) fn of(reader: Reader, upload: Rc<Upload>) -> Self {
+        Self {
+            source: Source::Held(reader),
+            upload: Some(upload),
+        }
+    }
 }
 
 /// Notes what passed of a client's body.
-fn count(frame: &Option<Result<Frame<Bytes>, hyper::Error>>, over: bool, upload: &Upload) {
+pub(super) fn count(
+    frame: &Option<Result<Frame<Bytes>, hyper::Error>>,
+    over: bool,
+    upload: &Upload,
+) {
     let mut ended = over;
     match frame {
         Some(Ok(frame)) => {
@@ -81,6 +113,7 @@ impl Body for RequestBody {
                 }
                 Poll::Ready(frame)
             }
+            Source::Held(reader) => reader.poll_frame(cx),
         }
     }
 
@@ -88,6 +121,7 @@ impl Body for RequestBody {
         match &self.source {
             Source::Empty => true,
             Source::Passing(incoming) => incoming.is_end_stream(),
+            Source::Held(reader) => reader.is_end(),
         }
     }
 
@@ -95,6 +129,7 @@ impl Body for RequestBody {
         match &self.source {
             Source::Empty => SizeHint::with_exact(0),
             Source::Passing(incoming) => incoming.size_hint(),
+            Source::Held(reader) => reader.size_hint(),
         }
     }
 }

@@ -84,9 +84,10 @@ impl ResponseBody {
         incoming: Incoming,
         upstream: Box<Upstream>,
         deadline: Option<Deadline>,
-        record: Record,
+        mut record: Record,
     ) -> Self {
         if incoming.is_end_stream() {
+            record.ended();
             record.give_back(upstream);
             return Self {
                 content: Content::Empty,
@@ -174,10 +175,16 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let this = self.get_mut();
         let frame = ready!(this.poll_content(cx));
-        if let (Some(Ok(frame)), Some(record)) = (&frame, &mut this.record)
-            && let Some(data) = frame.data_ref()
-        {
-            record.bytes_sent += data.len() as u64;
+        if let Some(record) = &mut this.record {
+            if let Some(data) = frame
+                .as_ref()
+                .and_then(|frame| frame.as_ref().ok()?.data_ref())
+            {
+                record.sends(data);
+            }
+            if matches!(this.content, Content::Empty) && !matches!(frame, Some(Err(_))) {
+                record.ended();
+            }
         }
         Poll::Ready(frame)
     }

@@ -10,7 +10,7 @@ mod attempt;
 mod outgoing;
 mod pass_on;
 
-use std::{rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 pub(crate) use attempt::{Tried, attempt};
 use bytes::Bytes;
@@ -20,13 +20,13 @@ pub(crate) use outgoing::{Outgoing, compose};
 pub(crate) use pass_on::pass_on;
 
 use crate::{
-    snapshot::{Cluster, InFlight},
+    snapshot::{Cluster, InFlight, Rules},
     upstream::{Deadline, Tunnel, Upstream},
     worker::Worker,
 };
 
 /// What all attempts of a request have in common.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Exchange<'a> {
     pub(crate) worker: &'a Rc<Worker>,
     pub(crate) cluster: &'a Cluster,
@@ -34,6 +34,12 @@ pub(crate) struct Exchange<'a> {
     pub(crate) deadline: &'a Deadline,
     /// How long one attempt may take.
     pub(crate) attempt_timeout: Option<Duration>,
+    /// What policies enforce.
+    pub(crate) rules: Option<&'a Rules>,
+    /// Of what the cluster's balancer goes by.
+    pub(crate) hash: u64,
+    /// The endpoints that were tried, by attempts that run at once and one after the other.
+    pub(crate) tried: &'a RefCell<Tried>,
 }
 
 /// Where a request runs; a hedge runs on one of its own beside it.

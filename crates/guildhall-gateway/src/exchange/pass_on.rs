@@ -8,7 +8,7 @@ use http::{
 use hyper::upgrade::OnUpgrade;
 
 use super::{Answer, Answered};
-use crate::{answer::Refusal, headers, record::Record, upstream::Deadline};
+use crate::{answer::Refusal, headers, policy, record::Record, upstream::Deadline};
 
 /// Prepares a backend's answer for the client: hygiene, then the rule's filters.
 pub(crate) async fn pass_on(
@@ -30,6 +30,9 @@ pub(crate) async fn pass_on(
     }
     record.reason = Reason::Forwarded;
     record.status = head.status.as_u16();
+    if record.policed.is_some() {
+        policy::pass_on(&mut head, record);
+    }
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(Answer::Upstream {
             head,

@@ -1,6 +1,6 @@
 //! The endpoints of a service that requests can be sent to, at one revision.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use fastrand::Rng;
 use guildhall_core::{
@@ -11,9 +11,12 @@ use guildhall_core::{
 use guildhall_resilience::balance::P2c;
 
 use super::{
+    balance::Balance,
     endpoint::{EndpointKey, EndpointState, EndpointStates},
     names::Names,
+    ways::Way,
 };
+use crate::clock;
 
 /// The endpoints of a service, by one of its ports. Immutable.
 #[derive(Debug)]
@@ -26,8 +29,12 @@ pub(crate) struct Cluster {
     pub(crate) exists: bool,
     /// Whether instances were passed over because of what they speak.
     pub(crate) unsupported: bool,
+    /// What policies say of requests to the service, whatever the rule.
+    pub(crate) way: Option<Arc<Way>>,
     endpoints: Box<[Endpoint]>,
     balancer: P2c,
+    /// Where policies have a say in who takes a request.
+    balance: Option<Box<Balance>>,
 }
 
 /// An endpoint of a cluster.
@@ -36,9 +43,9 @@ pub(crate) struct Endpoint {
     pub(crate) state: Arc<EndpointState>,
     /// Tried in this order.
     pub(crate) addresses: Arc<[SocketAddr]>,
-    key: EndpointKey,
-    weight: u16,
-    local: bool,
+    pub(super) key: EndpointKey,
+    pub(super) weight: u16,
+    pub(super) local: bool,
 }
 
 /// What a cluster is made of besides the registry.
@@ -48,6 +55,11 @@ pub(super) struct Surroundings<'a> {
     /// Health in the documents is from before a restart.
     pub(super) health_unknown: bool,
     pub(super) zone: Option<&'a str>,
+    /// What policies say.
+    pub(super) way: Option<Arc<Way>>,
+    /// The same cluster as it was.
+    pub(super) before: Option<&'a Cluster>,
+    pub(super) now: Instant,
 }
 
 impl Cluster {
@@ -84,7 +96,7 @@ impl Cluster {
                 host: instance.spec.host.as_str().into(),
                 port: port.port,
             };
-            let state = around.states.take(key.clone());
+            let state = around.states.take(key.clone(), around.now);
             let local = around.zone.is_some() && around.zone == instance.spec.zone.as_deref();
             endpoints.push(Endpoint {
                 state,
@@ -96,13 +108,17 @@ impl Cluster {
         }
         let weights = endpoints.iter().map(|endpoint| u32::from(endpoint.weight));
         let balancer = P2c::preferring(weights, |place| endpoints[place].local);
+        let before = around.before.and_then(|before| before.balance.as_deref());
+        let balance = Balance::new(around.way.as_ref(), &endpoints, before, around.now);
         Self {
             label: format!("{}/{}", key.namespace, key.service).into(),
             revision: entry.map_or(0, |entry| entry.revision),
             exists: entry.is_some(),
             unsupported,
+            way: around.way.take(),
             endpoints: endpoints.into(),
             balancer,
+            balance: balance.map(Box::new),
         }
     }
 
@@ -110,13 +126,50 @@ impl Cluster {
         &self.endpoints
     }
 
-    /// The endpoint that takes the next request; none of those `tried`.
-    pub(crate) fn pick(&self, random: &mut Rng, tried: &[usize]) -> Option<(usize, &Endpoint)> {
-        let load = |place: usize| self.endpoints[place].state.load();
-        let place = self
-            .balancer
-            .pick(random, load, |place| !tried.contains(&place))?;
+    /// Where policies have a say in who takes a request.
+    pub(crate) fn balance(&self) -> Option<&Balance> {
+        self.balance.as_deref()
+    }
+
+    /// The endpoint that takes the next request; none of those `tried`. `hash` is of what policies balance by, if they
+    /// do.
+    pub(crate) fn pick(
+        &self,
+        hash: u64,
+        random: &mut Rng,
+        tried: &[usize],
+    ) -> Option<(usize, &Endpoint)> {
+        let place = match &self.balance {
+            None => self.usual(random, tried)?,
+            Some(balance) => balance.pick(
+                &self.balancer,
+                &self.endpoints,
+                hash,
+                random,
+                tried,
+                clock::now(),
+            )?,
+        };
         Some((place, &self.endpoints[place]))
+    }
+
+    /// The same whatever policies say: rather an endpoint that is ejected than none.
+    pub(crate) fn pick_any(&self, random: &mut Rng, tried: &[usize]) -> Option<(usize, &Endpoint)> {
+        let place = self.usual(random, tried)?;
+        Some((place, &self.endpoints[place]))
+    }
+
+    fn usual(&self, random: &mut Rng, tried: &[usize]) -> Option<usize> {
+        let load = |place: usize| self.endpoints[place].state.load();
+        self.balancer
+            .pick(random, load, |place| !tried.contains(&place))
+    }
+
+    /// Whether its endpoints' shares grow with time, so that it has to be built again.
+    pub(super) fn is_growing(&self) -> bool {
+        self.balance
+            .as_ref()
+            .is_some_and(|balance| balance.is_growing())
     }
 
     /// Whether requests go the same ways as with `other`; the revision may differ.
@@ -127,7 +180,10 @@ impl Cluster {
                 && a.weight == b.weight
                 && a.local == b.local
         };
+        let way = |cluster: &Self| cluster.way.as_ref().map(Arc::as_ptr);
         self.exists == other.exists
+            && way(self) == way(other)
+            && !other.is_growing()
             && self.unsupported == other.unsupported
             && self.endpoints.len() == other.endpoints.len()
             && self
@@ -138,12 +194,7 @@ impl Cluster {
     }
 
     /// Gives back the state of endpoints that `next` does not have.
-    pub(super) fn release(
-        &self,
-        next: Option<&Self>,
-        states: &mut EndpointStates,
-        now: std::time::Instant,
-    ) {
+    pub(super) fn release(&self, next: Option<&Self>, states: &mut EndpointStates, now: Instant) {
         for endpoint in &self.endpoints {
             let kept = next.is_some_and(|next| {
                 next.endpoints

@@ -3,13 +3,14 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
 use guildhall_core::{document::InstanceId, route::table::ClusterKey};
+use guildhall_resilience::balance::{PeakEwma, PeakEwmaConfig};
 
 /// How long state is kept after its endpoint is gone, so that an instance that comes back, or a
 /// route that was edited, finds it again.
@@ -18,6 +19,8 @@ const KEPT: Duration = Duration::from_secs(600);
 /// State of one endpoint, shared by all workers.
 #[derive(Debug)]
 pub(crate) struct EndpointState {
+    /// When it was first seen: what is new takes requests little by little, where a policy asks for that.
+    pub(crate) since: Instant,
     /// Its place in every worker's pools. Used again once the state is dropped.
     pub(crate) slot: usize,
     /// `host:port`.
@@ -26,11 +29,26 @@ pub(crate) struct EndpointState {
     active: AtomicU32,
     /// Whether the present snapshot sends requests to it.
     live: AtomicBool,
+    /// How long it takes to answer, where a policy goes by that.
+    latency: Mutex<Option<(PeakEwmaConfig, Arc<PeakEwma>)>>,
 }
 
 impl EndpointState {
     pub(crate) fn load(&self) -> u32 {
         self.active.load(Relaxed)
+    }
+
+    /// Its latency, remembered so. What was measured stays if that is edited.
+    pub(super) fn latency(&self, config: PeakEwmaConfig, now: Instant) -> Arc<PeakEwma> {
+        let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = match &*latency {
+            Some((told, latency)) if *told == config => return Arc::clone(latency),
+            Some((_, latency)) => latency.latency(now),
+            None => config.start,
+        };
+        let new = Arc::new(PeakEwma::new(PeakEwmaConfig { start, ..config }, now));
+        *latency = Some((config, Arc::clone(&new)));
+        new
     }
 
     pub(crate) fn is_live(&self) -> bool {
@@ -61,7 +79,7 @@ impl Drop for InFlight {
 }
 
 /// Which endpoint state belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct EndpointKey {
     /// The service and the port meant.
     pub(crate) cluster: ClusterKey,
@@ -89,7 +107,7 @@ struct Known {
 
 impl EndpointStates {
     /// The state of an endpoint that the next snapshot uses.
-    pub(crate) fn take(&mut self, key: EndpointKey) -> Arc<EndpointState> {
+    pub(crate) fn take(&mut self, key: EndpointKey, now: Instant) -> Arc<EndpointState> {
         let (free, slots) = (&mut self.free, &mut self.slots);
         let known = self.known.entry(key).or_insert_with_key(|key| {
             let slot = free.pop().unwrap_or_else(|| {
@@ -101,10 +119,12 @@ impl EndpointStates {
                 false => format!("{}:{}", key.host, key.port),
             };
             let state = EndpointState {
+                since: now,
                 slot,
                 label: label.into(),
                 active: AtomicU32::new(0),
                 live: AtomicBool::new(true),
+                latency: Mutex::default(),
             };
             Known {
                 state: Arc::new(state),
@@ -168,7 +188,7 @@ mod tests {
         let start = crate::clock::now();
         let at = |secs: u64| start + Duration::from_secs(secs);
         let mut states = EndpointStates::default();
-        let first = states.take(key("a"));
+        let first = states.take(key("a"), start);
         let running = first.begin();
         assert_eq!(
             (first.load(), first.is_live(), &*first.label),
@@ -178,7 +198,7 @@ mod tests {
         states.release(&key("a"), at(0));
         assert!(!first.is_live());
         assert!(
-            Arc::ptr_eq(&first, &states.take(key("a"))),
+            Arc::ptr_eq(&first, &states.take(key("a"), start)),
             "it comes back with what it had"
         );
         assert!(first.is_live());
@@ -191,8 +211,8 @@ mod tests {
         assert_eq!(states.known.len(), 1);
         states.sweep(at(610));
         assert_eq!(states.known.len(), 0);
-        assert_eq!(states.take(key("fd00::1")).slot, 0);
-        assert_eq!(&*states.take(key("fd00::1")).label, "[fd00::1]:80");
-        assert_eq!(states.take(key("b")).slot, 1);
+        assert_eq!(states.take(key("fd00::1"), start).slot, 0);
+        assert_eq!(&*states.take(key("fd00::1"), start).label, "[fd00::1]:80");
+        assert_eq!(states.take(key("b"), start).slot, 1);
     }
 }

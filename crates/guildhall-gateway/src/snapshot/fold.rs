@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | an instance, its status, a service | the clusters of that service | the table, all other clusters |
 //! | a route, a gateway | the trees of the hosts concerned | all clusters, all other trees |
+//! | a policy | the ways it is on, the clusters of services it is for | all machines, all other ways and clusters |
 //! | everything (`Full`) | all of it, compared with what was there | what is the same |
 //!
 //! Endpoint state lives beside all this and is kept by key (see `endpoint`).
@@ -15,7 +16,8 @@ use std::{
 };
 
 use guildhall_core::{
-    document::{Document, DocumentKey, Index, Kind, Namespace, Object, ServiceName},
+    document::{Document, DocumentKey, Index, Kind, Namespace, Object, ServiceName, Timestamp},
+    policy::guard::GuardState,
     registry::{Catalog, Touched},
     route::{
         Gateway, HttpRoute, RouteTable,
@@ -29,6 +31,7 @@ use super::{
     cluster::{Cluster, Surroundings},
     endpoint::EndpointStates,
     names::Names,
+    policing::{Ejection, Policing},
 };
 
 /// The documents as they stand, and what was made of them.
@@ -49,10 +52,18 @@ pub(super) struct Fold {
     placed: Vec<Arc<Cluster>>,
     services: Arc<HashMap<Box<str>, Arc<Cluster>>>,
     states: EndpointStates,
+    policing: Policing,
     index: Option<Index>,
     ready: bool,
     health_unknown: bool,
     dirty: Dirty,
+}
+
+/// The moment of a snapshot, by both clocks.
+#[derive(Clone, Copy, Debug)]
+struct At {
+    now: Instant,
+    wall: Timestamp,
 }
 
 /// What must be built anew.
@@ -83,6 +94,7 @@ impl Fold {
                 self.catalog = Catalog::load(&documents, revision);
                 self.routes.clear();
                 self.gateways.clear();
+                self.policing.clear();
                 for document in documents {
                     self.keep(document);
                 }
@@ -139,10 +151,15 @@ impl Fold {
     }
 
     /// The snapshot as everything stands now.
-    pub(super) fn snapshot(&mut self, now: Instant) -> Snapshot {
-        let dirty = std::mem::take(&mut self.dirty);
+    pub(super) fn snapshot(&mut self, now: Instant, wall: Timestamp) -> Snapshot {
+        let mut dirty = std::mem::take(&mut self.dirty);
         let generation = self.table.generation();
-        self.compile(&dirty);
+        let compiled = self.compile(&dirty);
+        let policed = self.policing.refresh();
+        if policed {
+            self.touch_policed(&mut dirty, now, wall);
+        }
+        let now = At { now, wall };
         // The first table of a generation places every cluster anew.
         if dirty.all_services || self.table.generation() != generation {
             self.build_all(&dirty, now);
@@ -150,16 +167,45 @@ impl Fold {
             self.build_new(now);
             self.build_touched(&dirty, now);
         }
+        if compiled || policed || (self.default_route && !dirty.services.is_empty()) {
+            let by_default = self.services.keys().map(|name| &**name);
+            self.policing
+                .by_rule(&self.compiler, &self.table, by_default, now.now, wall);
+        }
+        if policed {
+            self.policing.forget_unused();
+        }
         Snapshot {
             ready: self.ready,
             index: self.index,
             table: Arc::clone(&self.table),
             clusters: self.placed.as_slice().into(),
             services: Arc::clone(&self.services),
+            ways: self.policing.ways(),
+            others: self
+                .policing
+                .others()
+                .iter()
+                .filter_map(|key| Some((key.clone(), Arc::clone(self.clusters.get(key)?))))
+                .collect(),
         }
     }
 
-    fn compile(&mut self, dirty: &Dirty) {
+    /// The clusters on which policies have changed are built anew.
+    fn touch_policed(&mut self, dirty: &mut Dirty, now: Instant, wall: Timestamp) {
+        for (key, cluster) in &self.clusters {
+            let way = self.policing.of_service(key, now, wall);
+            if way.as_ref().map(Arc::as_ptr) != cluster.way.as_ref().map(Arc::as_ptr) {
+                dirty.services.insert(service_of(key));
+            }
+        }
+        let others = self.policing.others().iter();
+        let new = others.filter(|key| !self.clusters.contains_key(key));
+        dirty.services.extend(new.map(service_of));
+    }
+
+    /// Compiles the table, if it has changed.
+    fn compile(&mut self, dirty: &Dirty) -> bool {
         let gateways = || self.gateways.values().cloned().collect();
         let table = if dirty.all_routes {
             self.compiler
@@ -171,14 +217,15 @@ impl Fold {
                 .map(|key| (key.clone(), self.routes.get(key).cloned()));
             self.compiler.update(changed, dirty.gateways.then(gateways))
         } else {
-            return;
+            return false;
         };
         self.table = Arc::new(table);
+        true
     }
 
     /// Builds the clusters that routes reach since the last snapshot. Those that no route reaches
     /// any more stay until their places are given anew.
-    fn build_new(&mut self, now: Instant) {
+    fn build_new(&mut self, now: At) {
         let table = Arc::clone(&self.table);
         for key in &table.clusters()[self.placed.len()..] {
             let cluster = match self.clusters.get(key) {
@@ -192,7 +239,7 @@ impl Fold {
     }
 
     /// Looks at every cluster that routes reach; builds those of touched services.
-    fn build_all(&mut self, dirty: &Dirty, now: Instant) {
+    fn build_all(&mut self, dirty: &Dirty, now: At) {
         if dirty.all_services {
             self.names.begin_use();
         }
@@ -202,6 +249,7 @@ impl Fold {
             let services = self.catalog.services(Some(&namespace));
             wanted.extend(services.map(|entry| by_default(entry.name.clone())));
         }
+        wanted.extend(self.policing.others().iter().cloned());
         let mut before = std::mem::take(&mut self.clusters);
         for key in wanted {
             let touched = dirty.all_services || dirty.services.contains(&service_of(&key));
@@ -212,7 +260,7 @@ impl Fold {
             self.clusters.insert(key, cluster);
         }
         for gone in before.values() {
-            gone.release(None, &mut self.states, now);
+            gone.release(None, &mut self.states, now.now);
         }
         let keys = self.table.clusters();
         self.places = keys.iter().cloned().zip(0..).collect();
@@ -235,7 +283,7 @@ impl Fold {
     }
 
     /// Builds the clusters of touched services and leaves all others alone.
-    fn build_touched(&mut self, dirty: &Dirty, now: Instant) {
+    fn build_touched(&mut self, dirty: &Dirty, now: At) {
         for touched in &dirty.services {
             let first = ClusterKey {
                 namespace: touched.namespace.clone(),
@@ -248,7 +296,9 @@ impl Fold {
                 .range(first.clone()..)
                 .map(|(key, _)| key.clone());
             let mut keys: Vec<ClusterKey> = known.take_while(of_service).collect();
-            if self.default_route && is_by_default(&first) && !keys.contains(&first) {
+            let meant = self.default_route && is_by_default(&first)
+                || self.policing.others().contains(&first);
+            if meant && !keys.contains(&first) {
                 keys.push(first);
             }
             for key in keys {
@@ -256,7 +306,7 @@ impl Fold {
                 let cluster = self.build(&key, known, false, now);
                 if let Some(place) = self.places.get(&key) {
                     self.placed[*place] = Arc::clone(&cluster);
-                } else if !cluster.exists {
+                } else if !cluster.exists && !self.policing.others().contains(&key) {
                     // Only the default route reached it, and it is gone.
                     Arc::make_mut(&mut self.services).remove(key.service.as_str());
                     continue;
@@ -279,14 +329,18 @@ impl Fold {
         key: &ClusterKey,
         known: Option<Arc<Cluster>>,
         same_is_kept: bool,
-        now: Instant,
+        at: At,
     ) -> Arc<Cluster> {
+        let way = self.policing.of_service(key, at.now, at.wall);
         let entry = self.catalog.service(&key.namespace, key.service.as_str());
         let mut around = Surroundings {
             states: &mut self.states,
             names: &mut self.names,
             health_unknown: self.health_unknown,
             zone: self.zone.as_deref(),
+            way,
+            before: known.as_deref(),
+            now: at.now,
         };
         let built = Cluster::build(key, entry.map(|entry| &**entry), &mut around);
         let Some(known) = known else {
@@ -296,13 +350,33 @@ impl Fold {
         if same_is_kept && known.same(&built) {
             return known;
         }
-        known.release(Some(&built), &mut self.states, now);
+        known.release(Some(&built), &mut self.states, at.now);
         Arc::new(built)
     }
 
-    /// Forgets endpoint state that has been gone long enough.
-    pub(super) fn sweep(&mut self, now: Instant) {
+    /// Does what time alone does: forgets endpoint state that has been gone long enough, lets machines of policies move
+    /// on. Returns what happened to endpoints.
+    pub(super) fn sweep(&mut self, now: Instant) -> Vec<Ejection> {
         self.states.sweep(now);
+        self.policing.sweep(now)
+    }
+
+    /// Notes clusters whose endpoints' shares have grown; whether there are any, and a snapshot would differ.
+    pub(super) fn grow(&mut self) -> bool {
+        let growing = self
+            .clusters
+            .iter()
+            .filter(|(_, cluster)| cluster.is_growing());
+        let before = self.dirty.services.len();
+        self.dirty
+            .services
+            .extend(growing.map(|(key, _)| service_of(key)));
+        self.dirty.services.len() > before
+    }
+
+    /// How the machines of policies stand.
+    pub(super) fn guard_states(&self, now: Instant) -> impl Iterator<Item = GuardState> {
+        self.policing.states(now)
     }
 
     /// The names to look up now.

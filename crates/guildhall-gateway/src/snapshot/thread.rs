@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
-use super::fold::Fold;
+use super::{balance::tell, fold::Fold};
 use crate::{clock, shared::Shared};
 
 /// The shortest time from one snapshot to the next.
@@ -119,15 +119,21 @@ async fn run(shared: Arc<Shared>, source: Box<dyn SnapshotSource>) {
                 }
             }
             _ = tick.tick() => {
-                fold.sweep(clock::now());
+                let now = clock::now();
+                for (_, event) in fold.sweep(now) {
+                    tell(&event);
+                }
+                shared.tried.set(fold.guard_states(now));
                 look_up(&mut fold, &mut lookups, &shared);
-                continue;
+                if !fold.grow() {
+                    continue;
+                }
             }
         }
-        let mut snapshot = fold.snapshot(clock::now());
+        let mut snapshot = fold.snapshot(clock::now(), clock::wall());
         look_up(&mut fold, &mut lookups, &shared);
         if fold.names.is_waiting() && wait_for_names(&mut fold, &mut lookups).await {
-            snapshot = fold.snapshot(clock::now());
+            snapshot = fold.snapshot(clock::now(), clock::wall());
         }
         shared.publish(snapshot);
         not_before = Instant::from_std(clock::now() + PAUSE);

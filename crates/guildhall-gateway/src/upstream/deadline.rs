@@ -96,6 +96,20 @@ impl Deadline {
         }
     }
 
+    /// When the whole is over; `None` if never, or if that is not known yet because the upload still runs.
+    pub(crate) fn at(&self) -> Option<Instant> {
+        let limit = self.request?;
+        match &self.upload {
+            Some(upload) => upload.ended.get().map(|ended| ended + limit),
+            None => self.started.map(|started| started + limit),
+        }
+    }
+
+    /// How long until then.
+    pub(crate) fn remaining(&self, now: Instant) -> Option<Duration> {
+        self.at().map(|at| at.saturating_duration_since(now))
+    }
+
     /// Ready once a limit is reached; keeps its timer in `timer`, which is made when it is first
     /// needed: most requests are answered before.
     pub(crate) fn poll(

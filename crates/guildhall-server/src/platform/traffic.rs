@@ -138,6 +138,7 @@ fn options(gateway: &settings::Gateway) -> Options {
         limits: Limits {
             head_bytes: usize::try_from(gateway.max_head.0).unwrap_or(usize::MAX),
             connections: gateway.max_connections,
+            retry_body: usize::try_from(gateway.retry_body.0).unwrap_or(usize::MAX),
         },
         timeouts: Timeouts {
             request: gateway.request_timeout.get(),

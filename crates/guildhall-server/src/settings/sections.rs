@@ -160,6 +160,9 @@ section! {
         max_connections: usize = 65_536, "1000";
         /// The most bytes of a request's head; at least 8KiB.
         max_head: Size = Size(64 << 10), "\"16KiB\"";
+        /// The most bytes of a request's body that are held so that it can be sent again, where a policy retries; a
+        /// larger one is passed on as it comes, and not retried.
+        retry_body: Size = Size(64 << 10), "\"256KiB\"";
         /// The networks of proxies before this gateway: their `X-Forwarded-*` headers are believed and extended, all
         /// others' are replaced.
         trusted_proxies: Vec<Cidr> = Vec::new(), "[\"10.0.0.0/8\"]";

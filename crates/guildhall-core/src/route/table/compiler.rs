@@ -133,6 +133,18 @@ impl Compiler {
         self.table.clone()
     }
 
+    pub(super) fn known_routes(&self) -> impl Iterator<Item = (&DocumentKey, &CompiledRoute)> {
+        let served = self
+            .routes
+            .iter()
+            .filter(|(_, known)| !known.hosts.is_empty());
+        served.map(|(key, known)| (key, &*known.route))
+    }
+
+    pub(super) fn gateways(&self) -> &Gateways {
+        &self.gateways
+    }
+
     /// Finds the hosts of every route anew.
     fn attach_again(&mut self, touched: &mut BTreeSet<HostPattern>) {
         let known: Vec<_> = self
@@ -245,6 +257,10 @@ impl CompiledRoute {
             matches,
             backends: rules.iter().map(|rule| rule.backend_refs.len()).sum(),
         }
+    }
+
+    pub(super) fn document(&self) -> &Object<HttpRoute> {
+        &self.document
     }
 
     /// Whether this was compiled from the same document, whatever its status.

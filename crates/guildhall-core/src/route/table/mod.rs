@@ -12,6 +12,7 @@ mod compiler;
 mod fault;
 mod hash;
 mod rule;
+mod served;
 mod test;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use fault::{Fault, Injected};
 use hash::Map;
 pub use rule::{Action, Backend, BackendFault, Backends, HeaderEdit, RouteId, Rule, RuleFilter};
 pub(super) use rule::{fault, unsupported};
+pub use served::{Served, ServedBy};
 use tree::HostTree;
 
 use super::{Gateways, host::HostPattern, spec::HttpRoute};

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+const WALL: Timestamp = Timestamp(1_700_000_000_000);
+
 fn document(kind: Kind, name: &str, spec: &Value) -> Document {
     let json = json!({"metadata": {"name": name}, "spec": spec}).to_string();
     Body::parse(&json)
@@ -88,14 +90,14 @@ fn a_change_of_one_service_leaves_the_others_alone() {
         instance("a", "x", used),
         instance("b", "yy", used),
     ]));
-    let before = fold.snapshot(now);
+    let before = fold.snapshot(now, WALL);
     assert_eq!(
         shown(&before),
         ["default/a: 10.0.0.1:80", "default/b: 10.0.0.2:80"]
     );
 
     fold.apply(delta(11, Change::Put(instance("b", "zzz", used))));
-    let after = fold.snapshot(now);
+    let after = fold.snapshot(now, WALL);
     assert_eq!(
         shown(&after),
         [
@@ -116,7 +118,7 @@ fn a_change_of_one_service_leaves_the_others_alone() {
         Change::Put(instance("b", "yy", Health::Unhealthy)),
     ));
     fold.apply(delta(13, Change::Deleted(instance("a", "x", used).key())));
-    let last = fold.snapshot(now);
+    let last = fold.snapshot(now, WALL);
     assert_eq!(
         shown(&last),
         ["default/a (missing): ", "default/b: 10.0.0.3:80"]
@@ -131,12 +133,12 @@ fn a_resynchronisation_keeps_what_is_the_same() {
     let now = crate::clock::now();
     let documents = || vec![route("r", "a"), instance("a", "x", Health::Healthy)];
     fold.apply(full(documents()));
-    let before = fold.snapshot(now);
+    let before = fold.snapshot(now, WALL);
     fold.apply(full(documents()));
-    let after = fold.snapshot(now);
+    let after = fold.snapshot(now, WALL);
     assert!(Arc::ptr_eq(&before.clusters[0], &after.clusters[0]));
     fold.apply(full(Vec::new()));
-    assert_eq!(fold.snapshot(now).endpoints(), 0);
+    assert_eq!(fold.snapshot(now, WALL).endpoints(), 0);
     assert!(!before.clusters[0].endpoints()[0].state.is_live());
 }
 
@@ -153,9 +155,9 @@ fn health_from_before_a_restart_is_used_until_it_is_known() {
         index: None,
         documents: documents.clone(),
     });
-    assert_eq!(shown(&fold.snapshot(now)), ["default/a: 10.0.0.1:80"]);
+    assert_eq!(shown(&fold.snapshot(now, WALL)), ["default/a: 10.0.0.1:80"]);
     fold.apply(full(documents));
-    assert_eq!(shown(&fold.snapshot(now)), ["default/a: "]);
+    assert_eq!(shown(&fold.snapshot(now, WALL)), ["default/a: "]);
 }
 
 #[test]
@@ -166,7 +168,7 @@ fn what_does_not_speak_http_is_told_apart() {
         route("r", "a"),
         document(Kind::Instance, "x", &spec),
     ]));
-    let snapshot = fold.snapshot(crate::clock::now());
+    let snapshot = fold.snapshot(crate::clock::now(), WALL);
     assert!(snapshot.clusters[0].unsupported && snapshot.clusters[0].endpoints().is_empty());
 }
 
@@ -187,9 +189,9 @@ fn the_default_route_follows_the_services() {
         route("r", "a"),
         instance("a", "x", Health::Healthy),
     ]));
-    assert_eq!(names(&fold.snapshot(now)), "a");
+    assert_eq!(names(&fold.snapshot(now, WALL)), "a");
     fold.apply(delta(11, Change::Put(instance("b", "yy", Health::Healthy))));
-    let both = fold.snapshot(now);
+    let both = fold.snapshot(now, WALL);
     assert_eq!((names(&both), both.endpoints()), ("a b".to_owned(), 3));
     fold.apply(delta(
         12,
@@ -199,6 +201,6 @@ fn the_default_route_follows_the_services() {
         13,
         Change::Deleted(instance("a", "x", Health::Healthy).key()),
     ));
-    assert_eq!(names(&fold.snapshot(now)), "");
+    assert_eq!(names(&fold.snapshot(now, WALL)), "");
     assert_eq!(fold.clusters.len(), 1, "the one the route names");
 }
