@@ -158,8 +158,9 @@ impl Folder {
             Some(document) => document,
             None => Document::from_stored(key.kind, entry.modified, &entry.value)?,
         };
-        let known = self.state.documents.get(key);
-        match known.filter(|_| self.state.stored_status(key).is_some()) {
+        // Few documents have a stored status: what has none is looked up once, when it is put.
+        let stored = self.state.stored_status(key);
+        match stored.and_then(|_| self.state.documents.get(key)) {
             Some(known) => {
                 document.copy_status(known);
                 status::fit(
