@@ -24,10 +24,17 @@
 //! }
 //! ```
 //!
+//! # When another service fails
+//!
+//! Calls go on where they can: a failed attempt is made again at another instance, within a budget and the time that the
+//! caller still waits; an instance that fails is left out; a service that fails is not called for a while. What else
+//! holds is for policies to say, and for [`Service::call_defaults`]; [`ServiceClient`] has the defaults. A call that a
+//! rule turns away ends with [`CallError::Rejected`], which names the policy, its revision and when to come back.
+//!
 //! # While the platform is away
 //!
 //! A service starts, serves and calls others without the platform: it keeps trying to register,
-//! and knows other services from a copy on disk ([`Service::cache_dir`]). When the platform comes
+//! and knows other services and the policies in force from copies on disk ([`Service::cache_dir`]). When the platform comes
 //! back, also without its data, the service is registered again within a third of its TTL.
 //!
 //! # What is served beside the author's routes

@@ -49,7 +49,7 @@ pub(crate) struct Placed {
 }
 
 impl Endpoint {
-    fn new(id: &str, authority: Authority, now: Instant) -> Self {
+    pub(crate) fn new(id: &str, authority: Authority, now: Instant) -> Self {
         Self {
             id: id.to_owned(),
             authority,

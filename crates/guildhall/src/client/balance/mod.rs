@@ -4,6 +4,9 @@
 //! A balancer is built for one list of endpoints, and anew when that changes; loads, latencies and ejections belong to
 //! the endpoints and stay.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
@@ -74,13 +77,17 @@ struct Recorded {
 
 impl Balancing {
     pub(crate) fn new(way: &Way<Sdk>) -> Self {
+        let outlier = way.enforced.outlier.as_ref();
+        Self::by(
+            way.balance.as_ref().map(|rule| rule.config.clone()),
+            outlier.map(|guard| guard.machine.clone()),
+        )
+    }
+
+    fn by(rule: Option<BalanceRule>, outlier: Option<Arc<Outlier<Member>>>) -> Self {
         Self {
-            rule: way.balance.as_ref().map(|rule| rule.config.clone()),
-            outlier: way
-                .enforced
-                .outlier
-                .as_ref()
-                .map(|guard| guard.machine.clone()),
+            rule,
+            outlier,
             built: Mutex::default(),
         }
     }
