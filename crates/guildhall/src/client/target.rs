@@ -43,6 +43,7 @@ pub(crate) struct Target {
 /// What holds for calls at present.
 struct Line {
     way: Arc<Way<Sdk>>,
+    balancing: Arc<Balancing>,
     whole: Chain,
     /// Without what stands in for the service.
     bare: Chain,
@@ -69,11 +70,14 @@ impl Target {
 
     /// What holds from now on; calls under way go on as they began.
     pub(crate) fn follow(&self, way: Arc<Way<Sdk>>, callees: &Weak<Callees>) {
+        let before = self.line.load();
+        let before = before.as_ref().map(|line| &*line.balancing);
+        let balancing = Arc::new(Balancing::new(&way, before));
         let limit = way.enforced.timeouts.as_ref();
         let attempt = Attempt {
             directory: self.directory.clone(),
             transport: self.transport.clone(),
-            balancing: Arc::new(Balancing::new(&way)),
+            balancing: balancing.clone(),
             way: way.clone(),
             limit: limit.and_then(|guard| guard.config.attempt.or(None)),
         };
@@ -86,7 +90,12 @@ impl Target {
         if let Some(breaker) = &way.enforced.breaker {
             self.meter.breaker(breaker.machine.state());
         }
-        self.line.store(Some(Arc::new(Line { way, whole, bare })));
+        self.line.store(Some(Arc::new(Line {
+            way,
+            balancing,
+            whole,
+            bare,
+        })));
     }
 
     /// The way that holds at present.

@@ -74,13 +74,17 @@ impl Endpoint {
         self.calls.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// How long its calls take, remembered by `config`; begun anew when that is another.
+    /// How long its calls take, remembered by `config`; by another one from now on it goes on where it was.
     pub(crate) fn latency(&self, config: PeakEwmaConfig, now: Instant) -> Arc<PeakEwma> {
         let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
         match &*latency {
             Some((known, ewma)) if *known == config => ewma.clone(),
-            _ => {
-                let ewma = Arc::new(PeakEwma::new(config, now));
+            known => {
+                let start = match known {
+                    Some((_, ewma)) => ewma.latency(now),
+                    None => config.start,
+                };
+                let ewma = Arc::new(PeakEwma::new(PeakEwmaConfig { start, ..config }, now));
                 *latency = Some((config, ewma.clone()));
                 ewma
             }

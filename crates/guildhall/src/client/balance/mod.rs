@@ -8,7 +8,7 @@
 mod tests;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Balancing {
     rule: Option<BalanceRule>,
     outlier: Option<Arc<Outlier<Member>>>,
     built: Mutex<Option<Arc<Built>>>,
+    /// What the policies before made, where turns go on.
+    before: Option<Arc<Built>>,
 }
 
 /// A choice among one list of endpoints.
@@ -76,12 +78,21 @@ struct Recorded {
 }
 
 impl Balancing {
-    pub(crate) fn new(way: &Way<Sdk>) -> Self {
+    /// What `way` says, in the place of `before`.
+    pub(crate) fn new(way: &Way<Sdk>, before: Option<&Self>) -> Self {
         let outlier = way.enforced.outlier.as_ref();
-        Self::by(
-            way.balance.as_ref().map(|rule| rule.config.clone()),
-            outlier.map(|guard| guard.machine.clone()),
-        )
+        let before = before.and_then(|before| before.held().clone());
+        Self {
+            before,
+            ..Self::by(
+                way.balance.as_ref().map(|rule| rule.config.clone()),
+                outlier.map(|guard| guard.machine.clone()),
+            )
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Arc<Built>>> {
+        self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn by(rule: Option<BalanceRule>, outlier: Option<Arc<Outlier<Member>>>) -> Self {
@@ -89,6 +100,7 @@ impl Balancing {
             rule,
             outlier,
             built: Mutex::default(),
+            before: None,
         }
     }
 
@@ -148,7 +160,7 @@ impl Balancing {
     }
 
     fn built(&self, endpoints: &Arc<Endpoints>, now: Instant) -> Arc<Built> {
-        let mut held = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held();
         match &*held {
             Some(built)
                 if Arc::ptr_eq(&built.of, endpoints)
@@ -156,8 +168,9 @@ impl Balancing {
             {
                 built.clone()
             }
-            before => {
-                let built = Arc::new(self.build(endpoints, before.as_deref(), now));
+            held_before => {
+                let before = held_before.as_deref().or(self.before.as_deref());
+                let built = Arc::new(self.build(endpoints, before, now));
                 *held = Some(built.clone());
                 built
             }

@@ -213,3 +213,30 @@ fn the_quicker_one_is_preferred_by_latency() {
     let shares = test.shares(&endpoints, 100);
     assert!(shares["quick"] > 95, "{shares:?}");
 }
+
+#[test]
+fn turns_and_latencies_go_on_under_other_policies() {
+    let mut test = Test::new(Some(rule(Algorithm::RoundRobin)), None);
+    let endpoints = fleet(&[("a", false), ("b", false), ("c", false)], test.now);
+    let turn = |test: &mut Test| {
+        let picked = test.pick(&endpoints, &Tried::default()).unwrap();
+        picked.endpoint.id.clone()
+    };
+    assert_eq!([turn(&mut test), turn(&mut test)], ["a", "b"]);
+    let before = test.balancing.held().clone();
+    test.balancing = Balancing {
+        before,
+        ..Balancing::by(Some(rule(Algorithm::RoundRobin)), None)
+    };
+    assert_eq!([turn(&mut test), turn(&mut test)], ["c", "a"]);
+
+    let endpoint = &endpoints.list[0].endpoint;
+    let slow = PeakEwmaConfig {
+        decay: Duration::ZERO,
+        ..PeakEwmaConfig::default()
+    };
+    let usual = endpoint.latency(PeakEwmaConfig::default(), test.now);
+    usual.record(Duration::from_millis(700), test.now);
+    let latency = endpoint.latency(slow, test.now).latency(test.now);
+    assert_eq!(latency, Duration::from_millis(700));
+}
