@@ -15,7 +15,7 @@ use guildhall_core::{document::Index, source::SnapshotSource};
 use serde::Serialize;
 
 use crate::{
-    Options, StartError, access_log, clock, listen,
+    Options, Reports, StartError, access_log, clock, listen,
     shared::Shared,
     snapshot::{self, SnapshotThread},
     stats::Traffic,
@@ -36,6 +36,15 @@ impl Gateway {
         options: Options,
         source: Box<dyn SnapshotSource>,
     ) -> Result<GatewayHandle, StartError> {
+        Self::start_reporting(options, source, None)
+    }
+
+    /// The same, and it reports its breakers and limits.
+    pub fn start_reporting(
+        options: Options,
+        source: Box<dyn SnapshotSource>,
+        reports: Option<Reports>,
+    ) -> Result<GatewayHandle, StartError> {
         if options.listen.is_empty() {
             return Err(StartError::NoAddress);
         }
@@ -55,7 +64,12 @@ impl Gateway {
         }
         let (log, log_thread) = access_log::spawn(&options.access_log)?.unzip();
         let shared = Arc::new(Shared::new(options, workers));
-        let snapshots = snapshot::spawn(Arc::clone(&shared), source).map_err(thread_failed)?;
+        let snapshots = snapshot::spawn(
+            Arc::clone(&shared),
+            source,
+            reports.zip(addresses.first().copied()),
+        )
+        .map_err(thread_failed)?;
         let (ended, ending) = channel();
         let mut threads = Vec::with_capacity(workers);
         for (index, listeners) in listeners.into_iter().enumerate() {

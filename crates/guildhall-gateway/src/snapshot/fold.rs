@@ -375,6 +375,11 @@ impl Fold {
     }
 
     /// How the machines of policies stand.
+    /// Whether there are machines.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.policing.is_guarded()
+    }
+
     pub(super) fn guard_states(&self, now: Instant) -> impl Iterator<Item = GuardState> {
         self.policing.states(now)
     }

@@ -293,6 +293,11 @@ impl Policing {
         self.guards.sweep(now)
     }
 
+    /// Whether there are machines.
+    pub(super) fn is_guarded(&self) -> bool {
+        !self.guards.is_empty()
+    }
+
     /// How the machines stand.
     pub(super) fn states(&self, now: Instant) -> impl Iterator<Item = GuardState> {
         self.guards.states(now)

@@ -6,21 +6,25 @@
 
 use std::{
     io,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use guildhall_core::source::{SnapshotSource, Update};
+use guildhall_api::report::Courier;
+use guildhall_core::{
+    policy::report::OBSERVE_EVERY,
+    source::{SnapshotSource, Update},
+};
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
 
 use super::{balance::tell, fold::Fold};
-use crate::{clock, shared::Shared};
+use crate::{Reports, clock, reports::moment, shared::Shared};
 
 /// The shortest time from one snapshot to the next.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -29,6 +33,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 const NAMES_WAIT: Duration = Duration::from_millis(30);
 /// How often names are looked at and endpoint state is swept.
 const TICK: Duration = Duration::from_secs(1);
+/// How long the last report may take when the gateway ends.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Updates that wait to be taken in; a source that is faster waits.
 const WAITING: usize = 1024;
 
@@ -56,10 +62,11 @@ impl Drop for SnapshotThread {
     }
 }
 
-/// Starts the thread over `source`.
+/// Starts the thread over `source`. `reports` go out in the name of the gateway at that address.
 pub(crate) fn spawn(
     shared: Arc<Shared>,
     source: Box<dyn SnapshotSource>,
+    reports: Option<(Reports, SocketAddr)>,
 ) -> io::Result<SnapshotThread> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -70,9 +77,14 @@ pub(crate) fn spawn(
         .name("gateway-snapshot".to_owned())
         .spawn(move || {
             runtime.block_on(async {
+                let mut courier = reports.and_then(courier);
                 tokio::select! {
                     () = stopped.notified() => {}
-                    () = run(shared, source) => {}
+                    () = run(shared, source, &mut courier) => {}
+                }
+                if let Some(courier) = courier {
+                    // Who does not hear it notices the silence.
+                    let _ = timeout(FAREWELL, courier.stop(moment())).await;
                 }
             });
             // A lookup that hangs must not hold up the end.
@@ -84,10 +96,17 @@ pub(crate) fn spawn(
     })
 }
 
+fn courier((reports, address): (Reports, SocketAddr)) -> Option<Courier> {
+    let courier = reports.courier(address);
+    courier
+        .inspect_err(|error| tracing::error!(%error, "the gateway reports no breakers and limits"))
+        .ok()
+}
+
 /// What was found for a name.
 type Lookup = (Box<str>, Option<Vec<IpAddr>>);
 
-async fn run(shared: Arc<Shared>, source: Box<dyn SnapshotSource>) {
+async fn run(shared: Arc<Shared>, source: Box<dyn SnapshotSource>, courier: &mut Option<Courier>) {
     let (sender, mut updates) = mpsc::channel(WAITING);
     // The source is read by a task of its own: its future must not be dropped half way.
     let pump = tokio::spawn(pump(source, sender));
@@ -95,6 +114,8 @@ async fn run(shared: Arc<Shared>, source: Box<dyn SnapshotSource>) {
     let mut lookups: JoinSet<Lookup> = JoinSet::new();
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut look = interval(OBSERVE_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut open = true;
     let mut not_before = Instant::from_std(clock::now());
     loop {
@@ -118,8 +139,15 @@ async fn run(shared: Arc<Shared>, source: Box<dyn SnapshotSource>) {
                     continue;
                 }
             }
+            // A gateway without policies has nothing to look at, and sleeps.
+            _ = look.tick(), if courier.is_some() && fold.is_guarded() => {
+                show(courier, &fold);
+                continue;
+            }
             _ = tick.tick() => {
                 let now = clock::now();
+                // Once more after the last machine is gone.
+                show(courier, &fold);
                 for (_, event) in fold.sweep(now) {
                     tell(&event);
                 }
@@ -140,6 +168,14 @@ async fn run(shared: Arc<Shared>, source: Box<dyn SnapshotSource>) {
         if pump.is_finished() && !open && lookups.is_empty() {
             tracing::debug!("the source of the gateway's documents has ended");
         }
+    }
+}
+
+/// Shows all machines to whoever reports them.
+fn show(courier: &mut Option<Courier>, fold: &Fold) {
+    if let Some(courier) = courier {
+        let now = moment();
+        courier.observe(fold.guard_states(now.monotonic), now);
     }
 }
 

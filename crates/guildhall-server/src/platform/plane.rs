@@ -14,7 +14,10 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use guildhall_control::{Control, Options};
-use guildhall_core::source::{SnapshotSource, Update};
+use guildhall_core::{
+    policy::report::{Received, Report, ReportError, ReportSink},
+    source::{SnapshotSource, Update},
+};
 use guildhall_store::{
     Snapshot, SnapshotError, Store,
     embedded::{Embedded, OpenError, Options as StoreOptions, Restored},
@@ -188,6 +191,11 @@ impl Plane {
         self.close().await;
     }
 
+    /// A taker of reports, across restores.
+    pub(crate) fn sink(self: &Arc<Self>) -> PlaneSink {
+        PlaneSink(self.clone())
+    }
+
     /// All documents and their changes, across restores.
     pub(crate) fn source(self: &Arc<Self>) -> PlaneSource {
         PlaneSource {
@@ -266,6 +274,23 @@ fn remove(path: &Path) -> Result<(), PlaneError> {
     match std::fs::remove_dir_all(path) {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(failed("remove", path, cause)),
         _ => Ok(()),
+    }
+}
+
+/// The control plane of this node as a taker of reports, across restores.
+pub(crate) struct PlaneSink(Arc<Plane>);
+
+impl ReportSink for PlaneSink {
+    fn report(
+        &mut self,
+        report: Report,
+    ) -> Pin<Box<dyn Future<Output = Result<Received, ReportError>> + Send + '_>> {
+        Box::pin(async move {
+            match self.0.control() {
+                Some(control) => control.fleet().sink().report(report).await,
+                None => Err(ReportError::Away(PlaneError::Away.to_string())),
+            }
+        })
     }
 }
 

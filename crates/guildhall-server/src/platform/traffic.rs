@@ -11,16 +11,18 @@ use std::{
 
 use guildhall_api::{
     client::{Client, ClientOptions, WatchScope},
+    report::RemoteSink,
     source::{Origin, RemoteSource, SourceOptions, SourceStatus},
     wire::RoleStatus,
 };
 use guildhall_core::{
-    document::Kind,
+    document::{Kind, ServiceName},
+    policy::report::ReportSink,
     source::{SnapshotSource, Update},
 };
 use guildhall_gateway::{
-    AccessLog, Drained, Gateway, GatewayHandle, Limits, LogFormat, Options, Status, Timeouts,
-    UpstreamOptions,
+    AccessLog, Drained, Gateway, GatewayHandle, Limits, LogFormat, Options, Reports, Status,
+    Timeouts, UpstreamOptions,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -83,14 +85,22 @@ impl Drop for Lent {
     }
 }
 
+/// What gateways are called together where they report.
+const NAME: &str = "gateway";
+
 /// Starts the gateway; it routes as soon as its documents have come.
 pub(super) async fn start(
     settings: &Settings,
     plane: Option<&Arc<Plane>>,
 ) -> Result<Traffic, StartError> {
     let mut remote = None;
-    let source: Box<dyn SnapshotSource> = match plane {
-        Some(plane) => Box::new(plane.source()),
+    let source: Box<dyn SnapshotSource>;
+    let sink: Box<dyn ReportSink>;
+    match plane {
+        Some(plane) => {
+            source = Box::new(plane.source());
+            sink = Box::new(plane.sink());
+        }
         None => {
             let scope = WatchScope {
                 kinds: KINDS.to_vec(),
@@ -98,21 +108,29 @@ pub(super) async fn start(
                 service: None,
             };
             let cache = SourceOptions::cached(settings.server.data_dir.join(CACHE));
-            let source = RemoteSource::start(Client::new(client_options(settings))?, scope, cache);
+            let client = Client::new(client_options(settings))?;
+            sink = Box::new(RemoteSink::new(client.clone()));
+            let remote_source = RemoteSource::start(client, scope, cache);
             let (back, returned) = oneshot::channel();
             remote = Some(Remote {
-                status: source.status(),
+                status: remote_source.status(),
                 returned: Arc::new(Mutex::new(Some(returned))),
             });
-            Box::new(Lent {
-                source: Some(source),
+            source = Box::new(Lent {
+                source: Some(remote_source),
                 back: Some(back),
-            })
+            });
         }
-    };
+    }
+    let reports = ServiceName::new(NAME).ok().map(|name| {
+        let uname = rustix::system::uname();
+        Reports::new(name, &uname.nodename().to_string_lossy(), sink)
+    });
     let options = options(&settings.gateway);
     // Binding and starting threads is quick, but it is the system's to say how quick.
-    let handle = tokio::task::spawn_blocking(move || Gateway::start(options, source)).await;
+    let handle =
+        tokio::task::spawn_blocking(move || Gateway::start_reporting(options, source, reports))
+            .await;
     let handle = handle.map_err(|_| StartError::GivenUp("the gateway"))??;
     Ok(Traffic {
         handle: Arc::new(Mutex::new(Some(handle))),

@@ -129,8 +129,10 @@ async fn a_hangup_reads_the_tokens_again_and_ends_nothing() {
 async fn a_stop_ends_watches_and_polls_and_cuts_what_never_ends() {
     let folder = tempfile::tempdir().unwrap();
     let node = Process::start(folder.path(), &["--set", "server.shutdown_timeout=500ms"]).await;
-    node.put("services/a", r#"{"spec": {}}"#).await;
-    let mut watch: Events = events(node.api.parse().unwrap(), "watch?kinds=services").await;
+    let written = node.put("services/a", r#"{"spec": {}}"#).await;
+    let index = written.header("guildhall-index");
+    let path = format!("watch?kinds=services&minIndex={index}");
+    let mut watch: Events = events(node.api.parse().unwrap(), &path).await;
     assert_eq!(watch.shorts(2).await, ["added a", "bookmark"]);
     let list = node.send("GET", "services", &[], "").await;
     let poll = format!("services?wait=60s&index={}", list.header("guildhall-index"));
