@@ -16,6 +16,7 @@ use crate::documents::{Documents, Pages};
 use crate::duty::{self, Duty};
 use crate::fleet::{self, Fleet};
 use crate::locks::Locks;
+use crate::policies::Policies;
 use crate::registry::Registry;
 use crate::status::Transitions;
 use crate::view::{self, State, View};
@@ -163,6 +164,13 @@ impl Control {
     /// What gateways and SDKs report of their breakers and limits.
     pub fn fleet(&self) -> Fleet {
         Fleet {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// What policies come to.
+    pub fn policies(&self) -> Policies {
+        Policies {
             shared: Arc::clone(&self.shared),
         }
     }

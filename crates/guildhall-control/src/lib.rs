@@ -9,6 +9,7 @@
 //! - [`locks`]: held through a lease, fenced by a token that only grows.
 //! - [`watch`]: subscriptions, long polls, the source of a gateway in the same process.
 //! - [`checks`], [`status`], [`duty`]: who checks instances, and how what is found is written.
+//! - [`policies`]: what policies come to, merged.
 //! - [`fleet`]: what gateways and SDKs report of their breakers and limits.
 //! - [`audit`]: one record per write.
 //!
@@ -25,6 +26,7 @@ mod error;
 pub mod fleet;
 pub mod locks;
 mod options;
+pub mod policies;
 pub mod registry;
 pub mod status;
 mod view;

@@ -28,6 +28,7 @@ mod indexes;
 mod locks;
 mod options;
 mod platform;
+mod policies;
 mod registry;
 mod transport;
 mod watch;
@@ -40,6 +41,7 @@ pub use error::ClientError;
 pub use fleet::FleetQuery;
 pub use options::{ClientOptions, DEFAULT_SERVER, OptionsError};
 pub use platform::Download;
+pub use policies::WayQuery;
 pub use registry::Changed;
 pub use watch::{WatchItem, WatchScope, WatchStream};
 

@@ -6,6 +6,7 @@ mod code;
 mod deleted;
 mod discovery;
 mod document;
+mod effective;
 mod fleet;
 pub mod header;
 mod list;
@@ -22,6 +23,10 @@ pub use code::Code;
 pub use deleted::DeletedDocument;
 pub use discovery::Discovery;
 pub use document::{DocumentError, read_document};
+pub use effective::{
+    EffectivePolicy, FieldConflict, FieldOrigin, MergedPolicy, PolicyProblem, PolicySource,
+    PolicyTarget,
+};
 pub use fleet::{BreakerList, LimitList};
 pub use list::{List, ListMetadata, MAX_LIMIT};
 pub use lock::{AcquireLock, LockToken};

@@ -104,6 +104,11 @@ pub fn timeline(ns: &Namespace, of: &ServiceName, id: &InstanceId) -> String {
     format!("{}/timeline", instance(ns, of, id))
 }
 
+/// What policies come to for requests on one way.
+pub fn effective_policy(ns: &Namespace) -> String {
+    format!("{}/policies/effective", namespace(Some(ns)))
+}
+
 /// The dependency graph.
 pub fn graph(ns: Option<&Namespace>) -> String {
     format!("{}/graph", namespace(ns))

@@ -102,6 +102,7 @@ impl Folder {
             self.follow_service(&change, out);
         }
         self.state.index.revision = revision;
+        self.follow_policies(first, out);
     }
 
     /// Notes that the revisions up to `revision` hold no documents.

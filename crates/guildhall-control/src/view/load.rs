@@ -9,6 +9,7 @@ use guildhall_core::registry::{Catalog, Check};
 use guildhall_store::{Entry, Range, ReadError, Store};
 
 use super::State;
+use super::policies;
 use super::status;
 use super::touches::{StatusMark, Touches};
 
@@ -130,9 +131,11 @@ fn assemble(entries: Vec<Arc<Entry>>, index: Index) -> Loaded {
         documents.iter().map(|(_, document)| document),
         index.revision,
     );
+    let mut documents = documents.into_iter().collect();
+    policies::begin(&mut documents);
     let state = State {
         index,
-        documents: documents.into_iter().collect(),
+        documents,
         catalog,
         touches,
     };

@@ -9,6 +9,7 @@ mod fold;
 mod handle;
 mod handover;
 mod load;
+mod policies;
 mod service;
 mod state;
 mod status;
@@ -18,5 +19,6 @@ pub use state::State;
 
 pub(crate) use handle::View;
 pub(crate) use handover::Handover;
+pub(crate) use policies::foresee;
 pub(crate) use service::{run, start};
 pub(crate) use status::begin;

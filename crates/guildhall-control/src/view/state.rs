@@ -3,6 +3,7 @@
 use std::ops::Bound;
 
 use guildhall_core::document::{Document, DocumentKey, Index, Kind, Namespace};
+use guildhall_core::policy::Policies;
 use guildhall_core::registry::Catalog;
 use imbl::OrdMap;
 
@@ -26,6 +27,11 @@ impl State {
     /// One document.
     pub fn get(&self, key: &DocumentKey) -> Option<&Document> {
         self.documents.get(key)
+    }
+
+    /// All policies of a namespace, ready to be merged.
+    pub fn policies(&self, namespace: &Namespace) -> Policies {
+        super::policies::policies(&self.documents, namespace)
     }
 
     /// The highest revision that touched a key of `scope`, deletions included, with this state's

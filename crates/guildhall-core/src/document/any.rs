@@ -157,6 +157,7 @@ documents! {
     Lock: registry::Lock,
     Gateway: route::Gateway,
     HttpRoute: route::HttpRoute,
+    Policy: crate::policy::Policy,
 }
 
 /// Nearly every document is shorter than this, in bytes.

@@ -42,6 +42,8 @@ kinds! {
     Gateway = "Gateway", "gateways";
     /// Gateway API's HTTPRoute.
     HttpRoute = "HTTPRoute", "httproutes";
+    /// Resilience rules, attached to routes, services, gateways and namespaces.
+    Policy = "Policy", "policies";
 }
 
 impl Kind {

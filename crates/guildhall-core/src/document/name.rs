@@ -24,6 +24,9 @@ pub enum NameError {
          and begin and end each part between dots with a letter or digit"
     )]
     NotDns(String),
+    /// A word that stands for something else in the API's paths.
+    #[error("{0:?} names a part of the API itself; choose another name")]
+    Reserved(&'static str),
     /// A character outside the wide set.
     #[error("{name:?} has the character {character:?}: use letters, digits and ._:#@+-")]
     Character {

@@ -12,9 +12,8 @@
 //! - [`guard`]: the machines that carry it out, kept over every change.
 //! - [`report`]: what gateways and SDKs tell of their breakers and limits.
 //! - [`status`]: the conditions that say what became of a policy.
-//! - [`reference`](mod@reference): docs/reference/policies.md, made from the declarations.
-//!
-//! The kind is not registered with the documents: docs/design/resilience.md says why, and when it will be.
+//! - [`reference`](mod@reference): docs/reference/policies.md, made from the declarations; [`schema`] is its like for
+//!   programs.
 //!
 //! # Example
 //!
@@ -46,6 +45,7 @@ mod effective;
 pub mod guard;
 pub mod reference;
 pub mod report;
+pub mod schema;
 pub mod spec;
 pub mod status;
 mod target;

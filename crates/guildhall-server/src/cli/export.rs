@@ -20,18 +20,19 @@ Examples:
 What is exported can be applied elsewhere: guildhall apply -f everything.yaml";
 
 /// What users define. Instances and locks are of the moment, and exported only when asked for.
-const USUAL: [Kind; 4] = [
+const USUAL: [Kind; 5] = [
     Kind::Service,
     Kind::ServiceVersion,
     Kind::Gateway,
     Kind::HttpRoute,
+    Kind::Policy,
 ];
 
 /// Print documents such that they can be applied again
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Export {
-    /// The kinds [default: services, serviceversions, gateways and httproutes]
+    /// The kinds [default: services, serviceversions, gateways, httproutes and policies]
     #[arg(value_name = "KIND")]
     kinds: Vec<String>,
     /// Only documents with such labels

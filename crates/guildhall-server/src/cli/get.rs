@@ -27,7 +27,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Get {
-    /// services, serviceversions, instances, locks, gateways or httproutes; or KIND/NAME
+    /// services, serviceversions, instances, locks, gateways, httproutes or policies; or KIND/NAME
     #[arg(value_name = "KIND")]
     kind: String,
     /// The document's name; all documents of the kind if absent

@@ -21,6 +21,7 @@ mod instances;
 mod lock;
 mod manifest;
 mod output;
+mod policy;
 mod register;
 mod server;
 mod services;
@@ -77,6 +78,7 @@ enum Command {
     Instances(instances::Instances),
     Watch(watch::Watch),
     Breakers(breakers::Breakers),
+    Policy(policy::Policy),
     Graph(graph::Graph),
     Impact(impact::Impact),
     Lock(lock::Lock),
@@ -154,6 +156,7 @@ async fn call(command: Command, context: Context) -> Result<(), Failure> {
         Command::Services(services) => services.run(context).await,
         Command::Instances(instances) => instances.run(context).await,
         Command::Breakers(breakers) => breakers.run(context).await,
+        Command::Policy(policy) => policy.run(context).await,
         Command::Watch(watch) => watch.run(context).await,
         Command::Graph(graph) => graph.run(context).await,
         Command::Impact(impact) => impact.run(context).await,

@@ -1,8 +1,10 @@
 //! Documents in a few words, for tables.
 
 use guildhall_core::{
-    document::{Document, Timestamp},
+    document::{Document, Object, Timestamp},
+    policy::{Mode, Policy, Section},
     registry::{Health, HealthCounts, Instance},
+    route::{ConditionStatus, ConditionType},
 };
 
 use crate::table::Tone;
@@ -122,7 +124,49 @@ pub(super) fn summary(document: &Document) -> (String, Tone) {
             };
             plain(format!("{hosts}, {} rules", route.spec.rules.len()))
         }
+        Document::Policy(policy) => policy_summary(policy),
     }
+}
+
+/// What a policy says of what, and whether it holds.
+fn policy_summary(policy: &Object<Policy>) -> (String, Tone) {
+    let sections = policy.spec.sections();
+    let said: Vec<&str> = Section::ALL
+        .iter()
+        .filter(|section| sections.has(**section))
+        .map(|section| section.name())
+        .collect();
+    let targets: Vec<String> = policy
+        .spec
+        .target_refs
+        .iter()
+        .map(|target| format!("{} {}", target.kind.word(), target.name))
+        .collect();
+    let (mode, mut tone) = match policy.spec.mode {
+        Mode::Enforce => ("", Tone::Plain),
+        Mode::DryRun => ("tried: ", Tone::Doubtful),
+        Mode::Off => ("off: ", Tone::Doubtful),
+    };
+    let status = policy.status.as_ref();
+    let trouble: Vec<&str> = status
+        .iter()
+        .flat_map(|status| &status.ancestors)
+        .flat_map(|ancestor| &ancestor.conditions)
+        .filter(|condition| {
+            let wanted = match condition.condition_type {
+                ConditionType::Accepted => ConditionStatus::True,
+                _ => ConditionStatus::False,
+            };
+            condition.status != wanted
+        })
+        .map(|condition| &*condition.reason)
+        .collect();
+    let mut summary = format!("{mode}{} on {}", said.join(", "), targets.join(", "));
+    if !trouble.is_empty() {
+        tone = Tone::Bad;
+        summary = format!("{summary} ({})", trouble.join(", "));
+    }
+    (summary, tone)
 }
 
 #[cfg(test)]

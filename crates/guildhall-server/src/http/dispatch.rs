@@ -10,7 +10,7 @@ use super::{
     Api,
     answer::Answer,
     call::Call,
-    discovery, documents, fleet, locks, metrics, platform, registry,
+    discovery, documents, fleet, locks, metrics, platform, policies, registry,
     routes::{Method as M, Resource as R},
     snapshot, watch,
 };
@@ -39,6 +39,7 @@ pub(crate) async fn dispatch(api: &Arc<Api>, call: Call) -> Result<Answer, Refus
         (R::Reports, _) => fleet::report(api, call).await,
         (R::Breakers, _) => fleet::breakers(api, call).await,
         (R::Limits, _) => fleet::limits(api, call).await,
+        (R::EffectivePolicy, _) => policies::effective(api, call).await,
         (R::Watch, _) => watch::many(api, &call).await,
         (R::Status, _) => platform::status(api, call).await,
         (R::Snapshot, M::Get) => snapshot::save(api, &call).await,

@@ -19,6 +19,7 @@ pub(crate) mod openapi;
 mod pages;
 mod params;
 mod platform;
+mod policies;
 pub(crate) mod problem;
 mod query;
 mod reading;

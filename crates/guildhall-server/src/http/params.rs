@@ -24,6 +24,14 @@ pub(crate) const KINDS: &str = "kinds";
 pub(crate) const FROM: &str = "from";
 /// Which service a watch is about, or who is called.
 pub(crate) const SERVICE: &str = "service";
+/// The route that requests match.
+pub(crate) const ROUTE: &str = "route";
+/// The named rule of it.
+pub(crate) const RULE: &str = "rule";
+/// The Gateway that takes requests.
+pub(crate) const GATEWAY: &str = "gateway";
+/// The listener of it.
+pub(crate) const LISTENER: &str = "listener";
 /// Who calls.
 pub(crate) const CALLER: &str = "caller";
 /// The state of a breaker.
@@ -51,6 +59,10 @@ const DISCOVERY: &[&str] = &[
 
 const BREAKERS: &[&str] = &[CALLER, SERVICE, STATE, MIN_INDEX, INDEX, WAIT, WATCH];
 
+const EFFECTIVE: &[&str] = &[
+    SERVICE, ROUTE, RULE, GATEWAY, LISTENER, MIN_INDEX, INDEX, WAIT,
+];
+
 /// The parameters that `method` on `resource` takes.
 pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static str] {
     match (resource, method) {
@@ -61,6 +73,7 @@ pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static
         (Resource::Document(_), Method::Put | Method::Delete) => &[DRY_RUN],
         (Resource::Graph | Resource::Impact | Resource::Stats, Method::Get) => POLL,
         (Resource::Breakers, Method::Get) => BREAKERS,
+        (Resource::EffectivePolicy, Method::Get) => EFFECTIVE,
         (Resource::Limits, Method::Get) => &[CALLER, SERVICE, MIN_INDEX],
         (Resource::Watch, Method::Get) => &[KINDS, FROM, SERVICE, SELECTOR, MIN_INDEX],
         (Resource::Timeline | Resource::Status | Resource::Snapshot, Method::Get) => &[MIN_INDEX],

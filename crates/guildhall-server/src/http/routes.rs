@@ -49,6 +49,8 @@ pub(crate) enum Resource {
     Breakers,
     /// `…/limits`
     Limits,
+    /// `…/policies/effective`
+    EffectivePolicy,
     /// `…/watch`
     Watch,
     /// `/api/v1/status`
@@ -70,13 +72,14 @@ pub(crate) enum Resource {
 const KINDS: usize = Kind::ALL.len();
 
 /// The resources that are not of one kind; those that are asked for most come first.
-const OTHERS: [Resource; 23] = [
+const OTHERS: [Resource; 24] = [
     Resource::Instances,
     Resource::Heartbeat,
     Resource::Watch,
     Resource::Reports,
     Resource::Breakers,
     Resource::Limits,
+    Resource::EffectivePolicy,
     Resource::Versions,
     Resource::Check,
     Resource::Maintenance,
@@ -234,6 +237,7 @@ impl Resource {
             Self::Reports => "reports",
             Self::Breakers => "breakers",
             Self::Limits => "limits",
+            Self::EffectivePolicy => "effective-policy",
             Self::Watch => "watch",
             Self::Status => "status",
             Self::Snapshot => "snapshot",
@@ -366,6 +370,7 @@ fn below<'a>(rest: &[&'a str]) -> Option<Found<'a>> {
         ["stats"] => found(R::Stats),
         ["breakers"] => found(R::Breakers),
         ["limits"] => found(R::Limits),
+        ["policies", "effective"] => found(R::EffectivePolicy),
         ["watch"] => found(R::Watch),
         [plural] => found(R::Collection(kind(plural)?)),
         [plural, name] => {

@@ -33,11 +33,12 @@ use crate::{
 };
 
 /// What the gateway routes by.
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 5] = [
     Kind::Service,
     Kind::Instance,
     Kind::Gateway,
     Kind::HttpRoute,
+    Kind::Policy,
 ];
 /// The copy of the documents in the data directory.
 const CACHE: &str = "gateway.cache";

@@ -21,6 +21,10 @@ async fn a_document_of_every_kind_lives_and_dies() {
             "httproutes/r",
             json!({"rules": [{"backendRefs": [{"name": "a", "port": 1}]}]}),
         ),
+        (
+            "policies/p",
+            json!({"targetRefs": [{"kind": "Service", "name": "a"}], "retry": {"attempts": 1}}),
+        ),
     ] {
         let body = json!({"spec": spec}).to_string();
         let created = node.put(path, &body).await;

@@ -13,6 +13,7 @@ mod gateway;
 mod lifecycle;
 mod locks;
 mod pitfalls;
+mod policies;
 mod poll;
 mod process;
 mod refusals;

@@ -7,8 +7,8 @@ use super::{
     OutlierDetection, RateLimit, Retry, TargetRef, Timeouts,
 };
 use crate::{
-    document::{Pointer, Problems, Remedies, Remedy},
-    policy::compile,
+    document::{Kind, Name, NameError, Pointer, Problems, Remedies, Remedy, Spec},
+    policy::{PolicyStatus, compile},
 };
 
 /// Whether a policy bites.
@@ -233,5 +233,23 @@ impl Policy {
             }
         }
         compile::check(&sections, at, problems);
+    }
+}
+
+impl Spec for Policy {
+    const KIND: Kind = Kind::Policy;
+    const UNKNOWN_WORDS: Remedies = Policy::UNKNOWN_WORDS;
+    type Status = PolicyStatus;
+
+    fn check_name(name: &str) -> Result<(), NameError> {
+        // `…/policies/effective` is what policies come to.
+        match name {
+            "effective" => Err(NameError::Reserved("effective")),
+            name => Name::new(name).map(drop),
+        }
+    }
+
+    fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
+        Policy::validate(self, at, problems);
     }
 }

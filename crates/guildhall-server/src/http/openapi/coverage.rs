@@ -4,7 +4,7 @@ use guildhall_core::document::{Body, Document, Kind, Namespace};
 use serde_json::Value;
 
 /// One document of each kind, with every field there is (Gateway API's specs apart, whose fields are Kubernetes').
-const DOCUMENTS: [(Kind, &str, &str); 6] = [
+const DOCUMENTS: [(Kind, &str, &str); 7] = [
     (
         Kind::Service,
         "a",
@@ -41,6 +41,15 @@ const DOCUMENTS: [(Kind, &str, &str); 6] = [
         Kind::HttpRoute,
         "r",
         r#"{"parentRefs": [{"name": "g"}], "hostnames": ["a.test"], "rules": [{"backendRefs": [{"name": "a"}]}]}"#,
+    ),
+    (
+        Kind::Policy,
+        "p",
+        r#"{"targetRefs": [{"group": "guildhall", "kind": "Service", "name": "a"}], "mode": "DryRun",
+            "timeouts": {"request": "1s"}, "retry": {"budget": {"percent": 20}, "backOff": {"baseInterval": "1s"}},
+            "circuitBreaker": {"force": {"state": "DISABLED", "until": "2026-01-01T00:00:00Z"}},
+            "rateLimit": {"rules": [{"name": "n", "requests": 1, "period": "1s", "key": {"type": "SourceIP"}}]},
+            "fallback": {"sources": [{"static": {"headers": {"k": "v"}}}]}}"#,
     ),
 ];
 

@@ -9,6 +9,7 @@ mod coverage;
 mod operations;
 mod parameters;
 
+use guildhall_core::policy::schema;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -26,7 +27,9 @@ pub(crate) fn document() -> Value {
             .or_insert_with(|| json!({}));
         path[operation.method.word().to_lowercase()] = described(&operation);
     }
-    let schemas: Value = yaml_serde::from_str(include_str!("schemas.yaml")).unwrap_or_default();
+    let mut schemas: Map<String, Value> =
+        yaml_serde::from_str(include_str!("schemas.yaml")).unwrap_or_default();
+    schemas.extend(schema::schemas("#/components/schemas/"));
     json!({
         "openapi": "3.1.0",
         "info": {

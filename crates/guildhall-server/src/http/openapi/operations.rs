@@ -60,6 +60,7 @@ fn words(kind: Kind) -> (&'static str, &'static str, &'static str) {
         Kind::Lock => ("Lock", "LockList", "lock"),
         Kind::Gateway => ("Gateway", "GatewayList", "gateway"),
         Kind::HttpRoute => ("HTTPRoute", "HTTPRouteList", "HTTP route"),
+        Kind::Policy => ("Policy", "PolicyList", "policy"),
     }
 }
 
@@ -229,11 +230,17 @@ fn fleet() -> impl Iterator<Item = Operation> {
             ),
         row((Get, R::Limits), "/limits", "listLimits", "Rate limits, bulkheads and adaptive limits, as their callers reported them.", None, Answers::Json("LimitList")),
     ];
+    let policies = vec![
+        row((Get, R::EffectivePolicy), "/policies/effective", "getEffectivePolicy", "What policies come to for requests on one way, and which policy each field is from.", None, Answers::Json("EffectivePolicy"))
+            .more("Name what the requests pass: a service, a route (and a named rule of it), a Gateway (and a listener of it)."),
+    ];
     let reports = vec![
         row((Post, R::Reports), "/api/v1/reports", "report", "Reports breakers and limits: what gateways and SDKs send.", Some("Report"), Answers::Json("ReportReceived"))
             .more("Needs the right to write in the reporter's namespace; in all, if it has none, as gateways have."),
     ];
-    rows("fleet", NS, all).chain(rows("fleet", "", reports))
+    rows("fleet", NS, all)
+        .chain(rows("fleet", NS, policies))
+        .chain(rows("fleet", "", reports))
 }
 
 fn platform() -> impl Iterator<Item = Operation> {

@@ -84,6 +84,10 @@ pub(super) fn of_query(name: &str) -> Value {
             "Only breakers in this state.",
             json!({"$ref": "#/components/schemas/BreakerState"}),
         ),
+        params::ROUTE => ("The HTTPRoute that the requests match.", text),
+        params::RULE => ("The named rule of the route.", text),
+        params::GATEWAY => ("The Gateway that takes the requests.", text),
+        params::LISTENER => ("The listener of the Gateway.", text),
         "healthy" => (
             "`true`: healthy and warning instances. `false`: all, whatever their health.",
             boolean(true),
