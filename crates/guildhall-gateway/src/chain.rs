@@ -211,9 +211,10 @@ async fn decide(
 
     // Policies' first word; whoever waits for a turn does so within the deadline.
     if let Some(way) = way {
-        let way = Arc::clone(way);
-        let begun = policy::begin(client, record, &cluster, way, &head, &path, &deadline);
-        Box::pin(begun).await?;
+        let own = Arc::clone(way);
+        let begun = policy::begin(client, record, &cluster, own, &head, &path, &deadline);
+        let begun = Box::pin(begun).await;
+        begun.map_err(|refusal| timeouts.explain(refusal, way))?;
     }
 
     // A rehearsal: outside everything that would take it for the service's failure. It looks at what the client sent.

@@ -107,6 +107,11 @@ impl Held {
 }
 
 impl Reader {
+    /// What it reads.
+    pub(super) fn held(&self) -> Held {
+        Held(Rc::clone(&self.kept))
+    }
+
     pub(super) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,

@@ -49,7 +49,7 @@ impl RequestBody {
     }
 
     /// Keeps what passes, up to `most` bytes, so that it can be sent [again](Held::again); `None` if there is nothing
-    /// to keep.
+    /// to keep. One that is kept already stays as it is.
     pub(crate) fn hold(&mut self, most: usize) -> Option<Held> {
         let upload = Rc::clone(self.upload.as_ref()?);
         match std::mem::take(&mut self.source) {
@@ -58,10 +58,12 @@ impl RequestBody {
                 self.source = Source::Held(held.reader());
                 Some(held)
             }
-            other => {
-                self.source = other;
-                None
+            Source::Held(reader) => {
+                let held = reader.held();
+                self.source = Source::Held(reader);
+                Some(held)
             }
+            Source::Empty => None,
         }
     }
 

@@ -10,16 +10,18 @@ mod attempt;
 mod outgoing;
 mod pass_on;
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
 pub(crate) use attempt::{Tried, attempt};
 use bytes::Bytes;
 use http::{Response, response};
+use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 pub(crate) use outgoing::{Outgoing, compose};
 pub(crate) use pass_on::pass_on;
 
 use crate::{
+    record::Record,
     snapshot::{Cluster, InFlight, Rules},
     upstream::{Deadline, Tunnel, Upstream},
     worker::Worker,
@@ -51,6 +53,10 @@ pub(crate) struct Lane {
     pub(crate) endpoint: Option<InFlight>,
 }
 
+/// Pieces of an unwanted answer that are read before its connection is given up: an error's body is short, and a long
+/// one is not worth the connection.
+const MOST_FRAMES: usize = 4;
+
 /// The head of a backend's answer, and the connection on which the rest of it comes.
 #[derive(Debug)]
 pub(crate) struct Answered {
@@ -75,4 +81,27 @@ pub(crate) enum Answer {
         client: OnUpgrade,
         backend: Tunnel,
     },
+}
+
+impl Answered {
+    /// Nobody wants it: its connection is of use again if all of it is here, else it is closed.
+    pub(crate) async fn let_go(mut self, record: &Record) {
+        let (body, upstream) = (self.response.body_mut(), &mut self.upstream);
+        let is_here = poll_fn(|cx| {
+            for _ in 0..MOST_FRAMES {
+                if body.is_end_stream() {
+                    return Poll::Ready(true);
+                }
+                match upstream.poll_body(body, cx) {
+                    Poll::Ready(Some(Ok(_))) => {}
+                    Poll::Ready(ended) => return Poll::Ready(ended.is_none()),
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Ready(false)
+        });
+        if is_here.await {
+            record.give_back(self.upstream);
+        }
+    }
 }

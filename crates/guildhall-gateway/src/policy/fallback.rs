@@ -92,6 +92,7 @@ pub(super) async fn stand_in(
     if step == Step::Service {
         match other_service(on, &substitute, view, record).await {
             Some(answered) => {
+                let_go(result, record).await;
                 record.substituted = Some(Source::Service);
                 return Ok(Outcome::Answered(answered));
             }
@@ -108,10 +109,18 @@ pub(super) async fn stand_in(
         }
         _ => return result.map(Outcome::Answered),
     };
+    let_go(result, record).await;
     record.substituted = Some(source);
     record.reason = Reason::FallbackAnswered;
     record.status = answer.status().as_u16();
     Ok(Outcome::Substituted(answer))
+}
+
+/// What failed is not wanted any more.
+async fn let_go(result: Result<Answered, Refusal>, record: &Record) {
+    if let Ok(answered) = result {
+        answered.let_go(record).await;
+    }
 }
 
 /// Asks the other service once, with its own guards; `None` if it fails, too.

@@ -120,10 +120,7 @@ pub(super) async fn retry(
             return result;
         };
         if let Ok(answered) = result {
-            // Its connection is of use again if its answer is over; else it is closed.
-            if http_body::Body::is_end_stream(answered.response.body()) {
-                record.give_back(answered.upstream);
-            }
+            answered.let_go(record).await;
         }
         on.worker.stats().retries.add(1);
         // Nobody runs there while the request waits.

@@ -258,6 +258,13 @@ struct Reason {
     reason: &'static str,
 }
 
+/// A policy, and whether it is enforced or only tried.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Policy {
+    policy: String,
+    enforced: &'static str,
+}
+
 /// What the gateway counts.
 fn traffic(registry: &mut Registry, traffic: &Counts) {
     let mut gauge = |name: &str, help: &str, value: u64| {
@@ -312,6 +319,21 @@ fn traffic(registry: &mut Registry, traffic: &Counts) {
         traffic.replays,
     );
     counter(
+        "gateway_retries",
+        "Attempts that followed a failed one because a policy retries",
+        traffic.retries,
+    );
+    counter(
+        "gateway_retries_over_budget",
+        "Retries that were not made because the budget was used up",
+        traffic.retries_over_budget,
+    );
+    counter(
+        "gateway_hedges",
+        "Attempts sent beside a slow one because a policy hedges",
+        traffic.hedges,
+    );
+    counter(
         "gateway_log_lines_dropped",
         "Lines of the access log that were dropped",
         traffic.log_lines_dropped,
@@ -324,5 +346,21 @@ fn traffic(registry: &mut Registry, traffic: &Counts) {
         "gateway_requests",
         "Requests answered, by the reason of the answer",
         requests,
+    );
+    let refused = Family::<Policy, Counter>::default();
+    for (policy, counted) in &traffic.policies {
+        let count = |enforced: &'static str, n: u64| {
+            let policy = policy.clone();
+            refused
+                .get_or_create(&Policy { policy, enforced })
+                .inc_by(n);
+        };
+        count("true", counted.refused);
+        count("false", counted.would_have_refused);
+    }
+    registry.register(
+        "gateway_policy_refusals",
+        "Requests that a policy refused, or would have refused if it were enforced",
+        refused,
     );
 }
