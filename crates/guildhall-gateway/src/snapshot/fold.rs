@@ -131,6 +131,10 @@ impl Fold {
                 self.dirty.gateways = true;
                 self.gateways.insert(key, gateway);
             }
+            Document::Policy(policy) => {
+                let Object { metadata, spec, .. } = &*policy;
+                self.policing.put(metadata.clone(), spec.clone());
+            }
             _ => {}
         }
     }
@@ -141,6 +145,7 @@ impl Fold {
                 self.dirty.routes.insert(key.clone());
             }
             Kind::Gateway => self.dirty.gateways |= self.gateways.remove(key).is_some(),
+            Kind::Policy => self.policing.remove(&key.namespace, &key.name),
             _ => {}
         }
     }

@@ -94,10 +94,6 @@ impl fmt::Debug for Policing {
 
 impl Policing {
     /// A policy as it stands now.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "until policies are stored as documents")
-    )]
     pub(super) fn put(&mut self, metadata: Metadata, policy: Policy) {
         let key = (metadata.namespace.clone(), metadata.name.clone());
         self.documents.insert(key, (metadata, policy));
@@ -105,10 +101,6 @@ impl Policing {
     }
 
     /// A policy is gone.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "until policies are stored as documents")
-    )]
     pub(super) fn remove(&mut self, namespace: &Namespace, name: &str) {
         let key = (namespace.clone(), name.to_owned());
         self.dirty |= self.documents.remove(&key).is_some();

@@ -11,6 +11,7 @@ mod faults;
 mod hygiene;
 mod limits;
 mod log;
+mod policies;
 mod replay;
 mod routing;
 mod streams;

@@ -169,6 +169,27 @@ pub(crate) fn to_service(name: &str, prefix: &str, service: &str) -> Document {
     )
 }
 
+/// A policy at a revision.
+pub(crate) fn policy(name: &str, revision: u64, spec: &Value) -> Document {
+    let Document::Policy(object) = document(Kind::Policy, name, spec) else {
+        panic!("a policy")
+    };
+    let mut object = Object::clone(&object);
+    object.metadata.revision = revision;
+    Document::Policy(Arc::new(object))
+}
+
+/// A policy for the service `svc`.
+pub(crate) fn for_service(name: &str, revision: u64, mut sections: Value) -> Document {
+    sections["targetRefs"] = json!([{"kind": "Service", "name": "svc"}]);
+    policy(name, revision, &sections)
+}
+
+/// An answer of this status without a body, with these header lines.
+pub(crate) fn status(status: u16, headers: &str) -> String {
+    format!("HTTP/1.1 {status} Status\r\nContent-Length: 0\r\n{headers}\r\n")
+}
+
 pub(crate) fn instance(service: &str, id: &str, address: SocketAddr) -> Document {
     let spec =
         json!({"service": service, "host": address.ip().to_string(), "port": address.port()});
