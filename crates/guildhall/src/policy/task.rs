@@ -12,14 +12,14 @@ use guildhall_api::{
     wire::path::encode,
 };
 use guildhall_core::{
-    document::Timestamp,
+    document::{Kind, Timestamp},
     policy::report::{OBSERVE_EVERY, ReportedBy, Reporter, ReporterKind},
     registry::health::Moment,
     source::{SnapshotSource, Update},
 };
 use tokio::sync::watch;
 
-use super::{Callees, told, told::Told};
+use super::{Callees, told::Told};
 use crate::{clock, discovery::Feed, identity::Identity};
 
 /// How often time's own doing is done: orders to breakers that expire, outliers that are looked for, figures told.
@@ -37,7 +37,7 @@ pub(crate) async fn follow(
     identity: Arc<Identity>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut source = feed.as_ref().and_then(start);
+    let mut source = feed.as_ref().map(start);
     let mut courier = feed.as_ref().map(|feed| report(feed, &identity));
     let mut told = Told::default();
     let mut next_tick = clock::now();
@@ -94,9 +94,9 @@ async fn next(source: &mut Option<RemoteSource>) -> Option<Update> {
 }
 
 /// One watch for all policies of the namespace, with one copy on disk.
-fn start(feed: &Feed) -> Option<RemoteSource> {
+fn start(feed: &Feed) -> RemoteSource {
     let scope = WatchScope {
-        kinds: vec![told::kind()?],
+        kinds: vec![Kind::Policy],
         namespace: Some(feed.namespace.clone()),
         service: None,
     };
@@ -108,7 +108,7 @@ fn start(feed: &Feed) -> Option<RemoteSource> {
         cache,
         ..SourceOptions::default()
     };
-    Some(RemoteSource::start(feed.client.clone(), scope, options))
+    RemoteSource::start(feed.client.clone(), scope, options)
 }
 
 /// Reports of this process.

@@ -5,6 +5,7 @@ mod calls;
 mod endpoints;
 mod lifecycle;
 mod platform;
+mod policies;
 mod real;
 mod registration;
 mod reported;

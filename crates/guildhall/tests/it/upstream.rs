@@ -40,6 +40,7 @@ struct Inner {
 /// One instance.
 pub(crate) struct Upstream {
     inner: Arc<Mutex<Inner>>,
+    pub(crate) address: SocketAddr,
     server: JoinHandle<()>,
 }
 
@@ -52,6 +53,13 @@ impl Drop for Upstream {
 impl Upstream {
     /// An instance of `service`, healthy.
     pub(crate) async fn start(platform: &Platform, service: &str, id: &str, does: Does) -> Self {
+        let upstream = Self::listen(id, does).await;
+        register(platform, service, id, upstream.address);
+        upstream
+    }
+
+    /// An instance that nobody knows.
+    pub(crate) async fn listen(id: &str, does: Does) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let inner = Arc::new(Mutex::new(Inner {
@@ -78,8 +86,11 @@ impl Upstream {
                 });
             }
         });
-        register(platform, service, id, address);
-        Self { inner, server }
+        Self {
+            inner,
+            address,
+            server,
+        }
     }
 
     pub(crate) fn set(&self, does: Does) {

@@ -1,0 +1,219 @@
+//! Policies that are put to a platform, as calls notice them.
+
+use std::time::Duration;
+
+use guildhall::{CallError, Running, ServiceClient};
+use guildhall_api::client::{Client, ClientOptions, Precondition, PutOptions};
+use guildhall_core::{
+    document::{
+        Document, DocumentKey, Kind, Metadata, Namespace, Object, ServiceName, Timestamp, decode,
+    },
+    policy::Policy,
+    registry::Instance,
+};
+use guildhall_server::{Platform, settings::Role};
+
+use crate::{
+    get, service, soon,
+    upstream::{Does, Upstream},
+};
+
+/// How long a policy may take to be followed.
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Fleet {
+    platform: Platform,
+    api: Client,
+    users: Upstream,
+    folder: tempfile::TempDir,
+}
+
+impl Fleet {
+    /// A platform with one instance of `users`, which does as it is told.
+    async fn start(does: Does) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let platform = Platform::builder()
+            .data_dir(folder.path().join("data"))
+            .roles([Role::Control])
+            .start()
+            .await
+            .unwrap();
+        let api = Client::new(ClientOptions::new([url(&platform)])).unwrap();
+        let users = Upstream::listen("u1", does).await;
+        let host = users.address.ip().to_string();
+        let name = ServiceName::new("users").unwrap();
+        let spec = Instance::new(name, &host, users.address.port());
+        let instance = Object::new(Metadata::named(Namespace::default(), "u1"), spec);
+        api.register(&instance).await.unwrap();
+        Self {
+            platform,
+            api,
+            users,
+            folder,
+        }
+    }
+
+    /// A service that calls `users`, and its client.
+    async fn caller(&self) -> (Running, ServiceClient) {
+        let orders = service("orders")
+            .platform(&url(&self.platform))
+            .cache_dir(self.folder.path().join("cache"));
+        let orders = orders.start().await.unwrap();
+        let client = orders.client("users");
+        (orders, client)
+    }
+
+    /// Puts a policy of `users`; answers its revision.
+    async fn put(&self, name: &str, sections: &str) -> u64 {
+        let spec =
+            format!(r#"{{"targetRefs": [{{"kind": "Service", "name": "users"}}], {sections}}}"#);
+        let spec: Policy = decode(&spec, "/spec").unwrap();
+        let policy = Object::new(Metadata::named(Namespace::default(), name), spec);
+        let put = self
+            .api
+            .put(&Document::from(policy), PutOptions::default())
+            .await
+            .unwrap();
+        put.document.metadata().revision
+    }
+
+    async fn delete(&self, name: &str) {
+        let key = DocumentKey::new(Kind::Policy, Namespace::default(), name);
+        self.api.delete(&key, Precondition::None).await.unwrap();
+    }
+}
+
+fn url(platform: &Platform) -> String {
+    format!("http://{}", platform.addresses().api.unwrap())
+}
+
+/// Calls until it ends as `wanted` says, within a second.
+async fn until(
+    client: &ServiceClient,
+    what: &str,
+    wanted: impl Fn(&Result<u16, CallError>) -> bool,
+) -> Result<u16, CallError> {
+    let reached = async {
+        loop {
+            let called = client.get("/").send().await;
+            let ended = called.map(|answer| answer.status().as_u16());
+            if wanted(&ended) {
+                return ended;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let reached = tokio::time::timeout(SECOND, reached).await;
+    reached.unwrap_or_else(|_| panic!("{what} took more than a second"))
+}
+
+fn rejected_by(ended: &Result<u16, CallError>, pattern: &str, policy: &str, revision: u64) -> bool {
+    let rejected = ended.as_ref().err().and_then(CallError::rejected);
+    rejected.is_some_and(|rejected| {
+        let by = &rejected.policy;
+        (rejected.by.name(), by.policy.as_str(), by.revision) == (pattern, policy, revision)
+    })
+}
+
+#[tokio::test]
+async fn a_policy_is_followed_within_a_second_and_refusals_name_it() {
+    let fleet = Fleet::start(Does::Answer(200)).await;
+    let (_orders, client) = fleet.caller().await;
+    assert_eq!(client.get("/").send().await.unwrap().status(), 200);
+
+    let limit = |requests: u32| {
+        format!(
+            r#""rateLimit": {{"rules": [{{"name": "all", "requests": {requests}, "period": "1h"}}]}}"#
+        )
+    };
+    let revision = fleet.put("calm", &limit(3)).await;
+    let ended = until(&client, "the limit", |ended| {
+        rejected_by(ended, "rate-limit", "calm", revision)
+    });
+    let told = ended.await.unwrap_err().to_string();
+    let start = format!(
+        "users was not called: rejected by rate-limit \"all\": policy default/calm (revision {revision}"
+    );
+    assert!(told.starts_with(&start), "{told}");
+
+    // What is used up stays used up: one more than before is one more, not four.
+    let asked = fleet.users.asked();
+    let revision = fleet.put("calm", &limit(4)).await;
+    let next = until(&client, "the next revision", |ended| {
+        rejected_by(ended, "rate-limit", "calm", revision)
+    });
+    let _ = next.await;
+    assert!(fleet.users.asked() - asked <= 1);
+
+    fleet.delete("calm").await;
+    let _ = until(&client, "the end of the limit", |ended| *ended == Ok(200)).await;
+    fleet.platform.stop().await;
+}
+
+#[tokio::test]
+async fn a_breaker_is_forced_open_and_released_by_order() {
+    let fleet = Fleet::start(Does::Answer(200)).await;
+    let (_orders, client) = fleet.caller().await;
+    let until_when = Timestamp(4_000_000_000_000);
+    let force = format!(
+        r#""circuitBreaker": {{"force": {{"state": "FORCED_OPEN", "until": "{until_when}", "reason": "a rehearsal"}}}}"#
+    );
+    let revision = fleet.put("operator-users", &force).await;
+    let _ = until(&client, "the order", |ended| {
+        rejected_by(ended, "breaker", "operator-users", revision)
+    })
+    .await;
+    fleet.delete("operator-users").await;
+    let _ = until(&client, "its end", |ended| *ended == Ok(200)).await;
+    fleet.platform.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_only_tried_is_counted() {
+    let fleet = Fleet::start(Does::Answer(200)).await;
+    let (orders, client) = fleet.caller().await;
+    let tried = r#""mode": "DryRun", "rateLimit": {"rules": [{"name": "all", "requests": 1, "period": "1h"}]}"#;
+    fleet.put("tried", tried).await;
+    let counted = async {
+        let line = "guildhall_client_would_reject{service=\"\",reason=\"rate-limit\"} ";
+        loop {
+            assert_eq!(client.get("/").send().await.unwrap().status(), 200);
+            let metrics = get(&orders, "/metrics").await.body;
+            let count = metrics.lines().find_map(|l| l.strip_prefix(line));
+            if count.is_some_and(|count| count != "0") {
+                return;
+            }
+        }
+    };
+    soon("what it would have refused", counted).await;
+    fleet.platform.stop().await;
+}
+
+#[tokio::test]
+async fn policies_hold_on_while_the_platform_is_away_also_after_a_restart() {
+    let fleet = Fleet::start(Does::Answer(500)).await;
+    let (orders, client) = fleet.caller().await;
+    let strict = r#""circuitBreaker": {"consecutiveFailures": 2, "minimumNumberOfCalls": 1000}"#;
+    let revision = fleet.put("strict", strict).await;
+    let named = |ended: &Result<u16, CallError>| rejected_by(ended, "breaker", "strict", revision);
+    let _ = until(&client, "the breaker", named).await;
+    orders.stop().await;
+    let at = url(&fleet.platform);
+    fleet.platform.stop().await;
+
+    let again = service("orders")
+        .platform(&at)
+        .cache_dir(fleet.folder.path().join("cache"));
+    let again = again.start().await.unwrap();
+    let client = again.client("users");
+    let held = async {
+        while !named(
+            &client
+                .get("/")
+                .send()
+                .await
+                .map(|answer| answer.status().as_u16()),
+        ) {}
+    };
+    soon("the breaker of the copy", held).await;
+}
