@@ -2,14 +2,16 @@
 //! of its threads, and the medians of many short turns are compared.
 //!
 //! The benchmarks stand in `benches/micro`, one file per pattern; `cargo bench -p guildhall-bench-micro -- limiter` runs
-//! the groups whose names contain the word.
+//! the groups whose names contain the word, and with `--write` puts their figures into [bench/RESULTS.md](results).
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a benchmark measures real time and prints"
 )]
 
-use std::sync::Barrier;
+pub mod results;
+
+use std::sync::{Barrier, Mutex, PoisonError};
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -44,6 +46,9 @@ pub struct Cost {
 /// How long a turn is, and how many turns each contender takes.
 const TURN: f64 = 4e6;
 const TURNS: usize = 41;
+
+/// What was measured so far.
+static TABLES: Mutex<Vec<results::Table>> = Mutex::new(Vec::new());
 
 /// Whether the command line asks for this group: no word asks for all.
 pub fn wanted(group: &str) -> bool {
@@ -96,7 +101,22 @@ pub fn compare(group: &str, threads: usize, contenders: &[Contender<'_>]) -> Vec
             cost.cpu / costs[0].cpu
         );
     }
+    let table = results::Table {
+        group: group.to_owned(),
+        threads,
+        costs: costs.clone(),
+    };
+    let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
+    tables.push(table);
     costs
+}
+
+/// Ends a run: the figures go where the command line says.
+///
+/// # Errors
+/// If the results cannot be written.
+pub fn finish() -> std::io::Result<()> {
+    results::publish(&TABLES.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn calls_of_a_turn(contender: &Contender<'_>, threads: usize) -> u64 {

@@ -13,10 +13,11 @@ mod limiter;
 mod limits;
 mod retry;
 
-fn main() {
+fn main() -> std::io::Result<()> {
     balance::run();
     breaker::run();
     limiter::run();
     limits::run();
     retry::run();
+    guildhall_bench_micro::finish()
 }
