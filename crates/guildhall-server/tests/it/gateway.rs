@@ -10,7 +10,7 @@ use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpListener};
 use crate::support::{Answer, send, until};
 
 /// A backend that answers every request with `word`, one connection at a time each.
-async fn backend(word: &'static str) -> SocketAddr {
+pub(crate) async fn backend(word: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -33,7 +33,7 @@ async fn backend(word: &'static str) -> SocketAddr {
 }
 
 /// Registers the backend and a route to it.
-async fn publish(api: SocketAddr, at: SocketAddr) {
+pub(crate) async fn publish(api: SocketAddr, at: SocketAddr) {
     let instance = json!({"spec": {"host": at.ip(), "port": at.port()}}).to_string();
     let rule = json!({"matches": [{"path": {"type": "PathPrefix", "value": "/hello"}}], "backendRefs": [{"name": "hello"}]});
     let route = json!({"spec": {"rules": [rule]}}).to_string();
@@ -53,7 +53,7 @@ async fn publish(api: SocketAddr, at: SocketAddr) {
     }
 }
 
-async fn answered(gateway: SocketAddr) -> Answer {
+pub(crate) async fn answered(gateway: SocketAddr) -> Answer {
     until("the route", async || {
         let answer = send(gateway, "GET", "/hello", &[], "").await;
         (answer.status == StatusCode::OK).then_some(answer)

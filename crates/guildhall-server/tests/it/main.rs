@@ -12,6 +12,7 @@ mod fleet;
 mod gateway;
 mod lifecycle;
 mod locks;
+mod orders;
 mod pitfalls;
 mod policies;
 mod poll;

@@ -1,5 +1,7 @@
 //! `guildhall breakers`: who can call whom, and why not.
 
+mod orders;
+
 use std::{collections::BTreeMap, io::IsTerminal, time::Duration};
 
 use clap::Args;
@@ -28,15 +30,19 @@ Examples:
   guildhall breakers                          of everyone who reports
   guildhall breakers --watch                  as they change
   guildhall breakers --service user-service   who calls it?
-  guildhall breakers --state OPEN -o json";
+  guildhall breakers --state OPEN -o json
+  guildhall breakers force user-service --for 5m --reason \"the database is being moved\"
+  guildhall breakers release user-service";
 
 /// How long the server is asked to wait for a change.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// Show the circuit breakers of gateways and services
+/// Show the circuit breakers of gateways and services, or give them orders
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(super) struct Breakers {
+    #[command(subcommand)]
+    order: Option<orders::Order>,
     /// Show them as they change
     #[arg(short, long)]
     watch: bool,
@@ -61,6 +67,9 @@ fn state(text: &str) -> Result<State, String> {
 
 impl Breakers {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
+        if let Some(order) = self.order {
+            return order.run(&context).await;
+        }
         let namespace = (!self.all_namespaces).then_some(&context.namespace);
         let query = FleetQuery {
             caller: self.caller.clone(),
