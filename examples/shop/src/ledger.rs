@@ -10,7 +10,7 @@ use std::{
     collections::HashMap,
     fs::{File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -65,6 +65,7 @@ impl<T: Record> Ledger<T> {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
         let state = self.state();
+        state.still_at(&self.path)?;
         state.file.lock()?;
         let written = state.append(line);
         state.file.unlock()?;
@@ -107,8 +108,21 @@ impl<T: Record> State<T> {
         self.file.sync_data()
     }
 
+    /// What is written to a file that was moved away or replaced is lost to everybody else.
+    fn still_at(&self, path: &Path) -> io::Result<()> {
+        let (there, open) = (std::fs::metadata(path)?, self.file.metadata()?);
+        if (there.dev(), there.ino()) == (open.dev(), open.ino()) {
+            return Ok(());
+        }
+        Err(io::Error::other(format!(
+            "{} is another file than the one that was opened; bring that one back, or restart the service",
+            path.display()
+        )))
+    }
+
     /// Reads the lines that have come since the last time, this process's own among them.
     fn catch_up(&mut self, path: &Path) -> io::Result<()> {
+        self.still_at(path)?;
         let mut pending = Vec::new();
         let mut chunk = vec![0; CHUNK];
         let mut at = self.offset;
@@ -180,6 +194,24 @@ mod tests {
             .iter()
             .map(|note| note.id.clone())
             .collect()
+    }
+
+    #[test]
+    fn a_file_that_is_away_or_another_is_not_used_until_it_is_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, away) = (
+            folder.path().join("notes.jsonl"),
+            folder.path().join("away"),
+        );
+        let ledger = Ledger::<Note>::open(&path).unwrap();
+        ledger.append(&note("a", "kept")).unwrap();
+        std::fs::rename(&path, &away).unwrap();
+        assert!(ledger.append(&note("b", "lost")).is_err() && ledger.find("a").is_err());
+        std::fs::write(&path, "").unwrap();
+        let other = ledger.last(9).unwrap_err().to_string();
+        assert!(other.contains("is another file"), "{other}");
+        std::fs::rename(&away, &path).unwrap();
+        assert_eq!(ids(&ledger, 9), ["a"]);
     }
 
     #[test]

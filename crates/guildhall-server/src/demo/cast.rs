@@ -128,6 +128,22 @@ impl Cast {
             .map(|(_, child)| child)
     }
 
+    /// Moves user-service's database away.
+    pub(super) fn take_users_away(&self) -> Result<(), String> {
+        self.rename_users("users.jsonl", "users.jsonl.away")
+    }
+
+    /// Moves it back.
+    pub(super) fn bring_users_back(&self) -> Result<(), String> {
+        self.rename_users("users.jsonl.away", "users.jsonl")
+    }
+
+    fn rename_users(&self, from: &str, to: &str) -> Result<(), String> {
+        let folder = self.directory.join("shop");
+        let moved = std::fs::rename(folder.join(from), folder.join(to));
+        moved.map_err(|error| format!("{}/{from}: {error}", folder.display()))
+    }
+
     /// Who should run and does not.
     pub(super) fn ended(&mut self) -> Option<String> {
         self.children

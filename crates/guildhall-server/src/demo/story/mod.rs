@@ -2,6 +2,7 @@
 //! checks it; it never waits for a time.
 
 mod dependencies;
+mod dependency_fails;
 mod instance_dies;
 mod opening;
 mod platform_dies;
@@ -50,6 +51,8 @@ pub(super) async fn tell(stage: &mut Stage, report: &mut Report) -> Result<(), S
     dependencies::play(stage, report).await?;
     report.chapter("One of two instances of user-service is killed under traffic (kill -9)");
     instance_dies::play(stage, report).await?;
+    report.chapter("user-service loses its database: a breaker opens, and orders go on");
+    dependency_fails::play(stage, report).await?;
     report.chapter("The platform is killed (kill -9) and started again");
     platform_dies::play(stage, report).await
 }
