@@ -80,7 +80,11 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rejected by {}", self.by)?;
         match self.retry_after {
-            Some(after) => write!(f, ": try again in {after:?}"),
+            // Up to the next millisecond: who comes at the time told is not too early.
+            Some(after) => {
+                let after = Duration::from_millis(after.as_micros().div_ceil(1000) as u64);
+                write!(f, ": try again in {after:?}")
+            }
             None => Ok(()),
         }
     }

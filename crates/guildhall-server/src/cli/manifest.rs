@@ -215,8 +215,7 @@ fn manifest(mut value: Value, origin: String, namespace: &Namespace) -> Result<M
 
 /// `kind/name`, as messages name a document; with the namespace if it is not the default one.
 pub(super) fn word(key: &DocumentKey) -> String {
-    let plural = key.kind.plural();
-    let kind = plural.strip_suffix('s').unwrap_or(plural);
+    let kind = key.kind.word().to_ascii_lowercase();
     match key.namespace.as_str() {
         "default" => format!("{kind}/{}", key.name),
         namespace => format!("{kind}/{} in {namespace}", key.name),
@@ -240,6 +239,8 @@ mod tests {
     fn several_documents_of_several_forms() {
         let yaml = "---\nkind: Service\nmetadata: {name: a}\nspec: {}\n---\nkind: Lock\nmetadata: {name: l, namespace: x}\nspec: {}\n---\n";
         assert_eq!(keys(yaml), ["service/a", "lock/l in x"]);
+        let policy = DocumentKey::new(Kind::Policy, Namespace::default(), "p");
+        assert_eq!(word(&policy), "policy/p");
         let json = r#"{"items": [{"kind": "Instance", "metadata": {"name": "i"}, "spec": {"service": "a", "host": "h", "port": 1}}]}"#;
         assert_eq!(keys(json), ["instance/a/i"]);
     }

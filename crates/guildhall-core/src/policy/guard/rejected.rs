@@ -50,7 +50,11 @@ struct NextMove<'a>(&'a Option<Duration>);
 impl fmt::Display for NextMove<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(after) => write!(f, "try again in {after:?}"),
+            // Up to the next millisecond: who comes at the time told is not too early.
+            Some(after) => {
+                let after = Duration::from_millis(after.as_micros().div_ceil(1000) as u64);
+                write!(f, "try again in {after:?}")
+            }
             None => f.write_str("try again later"),
         }
     }
