@@ -31,7 +31,7 @@ pub(super) async fn guarded(
                 if let Some(transition) = &refusal.transition {
                     tell(on, transition);
                 }
-                return Err(Refusal::rejected(guard.reject(refusal)));
+                return Err(Refusal::rejected(rules.explain(refusal.into())));
             }
         },
     };

@@ -147,6 +147,8 @@ impl<S: Shell> Guards<S> {
         if let Some(rule) = own.circuit_breaker {
             rules.classify = Arc::new(rule.config.classify.clone());
             rules.breaker = Some(self.breaker(&rule, at));
+            let force = merged.origins.get("circuitBreaker.force");
+            rules.ordered_by = force.map(|origin| origin.source.clone());
         }
         rules.adaptive = own.adaptive_concurrency.map(|rule| {
             let (seed, other) = (self.seeds.next(), self.seeds.next());

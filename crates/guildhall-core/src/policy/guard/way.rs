@@ -9,7 +9,7 @@ use std::{
 use guildhall_resilience::{
     Outcome, Pattern, Rejection,
     adaptive::Adaptive,
-    breaker::Breaker,
+    breaker::{self, Breaker},
     bulkhead::Bulkhead,
     classify::{Classify, ErrorClass},
     fallback::LastGood,
@@ -81,6 +81,8 @@ pub struct Rules<S: Shell> {
     pub off: Vec<Section>,
     /// Who is named where no policy has the section.
     pub(super) built_in: Arc<Source>,
+    /// Whose order the breaker obeys while its state is one by order.
+    pub(super) ordered_by: Option<Arc<Source>>,
 }
 
 /// A machine, and the policy that its refusals name.
@@ -162,6 +164,7 @@ impl<S: Shell> Rules<S> {
             classify: Arc::default(),
             off: Vec::new(),
             built_in,
+            ordered_by: None,
         }
     }
 
@@ -182,8 +185,15 @@ impl<S: Shell> Rules<S> {
         }
     }
 
-    /// The policy that a refusal by `section` names.
+    /// The policy that a refusal by `section` names: of a breaker that is open by order the one that orders it.
     pub fn source(&self, section: Section) -> &Arc<Source> {
+        let by_order = |guard: &Guard<Breaker>| guard.machine.state() == breaker::State::ForcedOpen;
+        if let Some(by) = &self.ordered_by
+            && section == Section::CircuitBreaker
+            && self.breaker.as_ref().is_some_and(by_order)
+        {
+            return by;
+        }
         self.of(section).unwrap_or(&self.built_in)
     }
 

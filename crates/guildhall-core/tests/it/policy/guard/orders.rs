@@ -50,6 +50,27 @@ fn a_state_by_order_holds_until_it_expires_is_changed_or_withdrawn() {
 }
 
 #[test]
+fn a_refusal_by_order_names_the_policy_that_orders() {
+    let mut owner = Owner::new();
+    let breaks = json!({"circuitBreaker": {"consecutiveFailures": 1}});
+    let force = json!({"state": "FORCED_OPEN", "until": "2026-01-01T00:00:10Z", "reason": "drill"});
+    let ordered = json!({"circuitBreaker": {"force": force}});
+    let way = owner.direct(&policies(&[
+        on_users(1, breaks),
+        written("operator", 2, super::super::users(), ordered),
+    ]));
+    let refused = |owner: &Owner| {
+        let refusal = breaker(&way).acquire(owner.now).unwrap_err();
+        way.enforced.explain(refusal.into()).policy.policy.clone()
+    };
+    assert_eq!(refused(&owner), "operator");
+    owner.wait(Duration::from_secs(11));
+    owner.guards.sweep(owner.now);
+    fail(breaker(&way), 1, owner.now);
+    assert_eq!(refused(&owner), "users", "it is open by its own rules");
+}
+
+#[test]
 fn an_order_alone_brings_no_breaker_that_judges() {
     let mut owner = Owner::new();
     let way = owner.direct(&forced(1, "DISABLED", "2026-01-01T00:00:10Z"));
