@@ -9,6 +9,7 @@ use super::write::{Condition, Put, put};
 use super::{ListQuery, Listed, Precondition, Written, delete, list::list};
 use crate::Error;
 use crate::control::Shared;
+use crate::view::Routing;
 
 /// Documents of every kind. Cheap to clone.
 #[derive(Clone)]
@@ -29,11 +30,10 @@ impl Documents {
             Some(&key.namespace),
             Some(&key.name),
         )?;
-        self.shared
-            .view
-            .load()
-            .get(key)
-            .cloned()
+        let state = self.shared.view.load();
+        let document = state.get(key);
+        document
+            .map(|document| Routing::of(&state).shown(document))
             .ok_or_else(|| Error::NotFound(key.clone()))
     }
 

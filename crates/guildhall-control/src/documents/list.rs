@@ -6,7 +6,7 @@ use guildhall_core::access::Caller;
 use guildhall_core::document::{Document, DocumentKey, Index, Kind, Namespace, Selector};
 
 use crate::control::Shared;
-use crate::view::State;
+use crate::view::{Routing, State};
 use crate::watch::{Kinds, Scope, Sight};
 use crate::{Error, clock};
 
@@ -90,10 +90,11 @@ pub(super) fn list(shared: &Shared, caller: &Caller, query: &ListQuery) -> Resul
     let mut found = state
         .in_scope(&scope, after.as_ref())
         .filter(|(key, document)| scope.selects(document) && sees(key));
+    let routing = Routing::of(&state);
     let mut items = Vec::new();
     let mut last = None;
     for (key, document) in found.by_ref().take(limit) {
-        items.push(document.clone());
+        items.push(routing.shown(document));
         last = Some(key);
     }
     // One more is looked for, so that the last page does not promise another.

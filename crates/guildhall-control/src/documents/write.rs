@@ -317,6 +317,6 @@ fn shown(
         Some(seen) => document.copy_status(seen),
         None => view::begin(&mut document, state),
     }
-    view::foresee(&mut document, &state.documents);
+    view::foresee(&mut document, state);
     document
 }

@@ -10,6 +10,7 @@ mod handle;
 mod handover;
 mod load;
 mod policies;
+mod routing;
 mod service;
 mod state;
 mod status;
@@ -19,6 +20,14 @@ pub use state::State;
 
 pub(crate) use handle::View;
 pub(crate) use handover::Handover;
-pub(crate) use policies::foresee;
+pub(crate) use routing::Routing;
 pub(crate) use service::{run, start};
 pub(crate) use status::begin;
+
+use guildhall_core::document::Document;
+
+/// Gives a document that is about to be written, or would be, the status that follows from the others.
+pub(crate) fn foresee(document: &mut Document, state: &State) {
+    policies::foresee(document, &state.documents);
+    routing::foresee(document, state);
+}

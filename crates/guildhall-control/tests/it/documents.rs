@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_control::Error;
-use guildhall_control::documents::Precondition;
+use guildhall_control::documents::{ListQuery, Precondition};
 use guildhall_core::access::{Caller, Verb, Via};
 use guildhall_core::document::{Document, Kind, Metadata, Object, ServiceName};
 use guildhall_core::registry::Instance;
@@ -321,4 +321,42 @@ async fn unconditional_writers_all_succeed() {
         created += usize::from(soon(task).await.unwrap().created);
     }
     assert_eq!(created, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_says_what_became_of_it_whenever_it_is_read() {
+    let world = World::new().await;
+    let spec = json!({"rules": [{"backendRefs": [{"name": "users"}]}]});
+    let route = document(Kind::HttpRoute, "users", spec);
+    let conditions = |document: &Document| match document {
+        Document::HttpRoute(route) => {
+            let parents = &route.status.as_ref().unwrap().parents;
+            let told = parents[0].conditions.iter();
+            told.map(|told| {
+                format!(
+                    "{:?}={:?} {}",
+                    told.condition_type, told.status, told.reason
+                )
+            })
+            .collect::<Vec<_>>()
+            .join(", ")
+        }
+        other => panic!("{other:?}"),
+    };
+    let written = world.seen(route).await;
+    let lacking = conditions(&written.document);
+    assert!(lacking.contains("BackendNotFound"), "{lacking}");
+    let key = key(Kind::HttpRoute, "users");
+    let read = || world.control.documents().get(&world.caller, &key).unwrap();
+    assert_eq!(conditions(&read()), lacking);
+    world.seen(instance("users/u1")).await;
+    let found = conditions(&read());
+    assert!(!found.contains("BackendNotFound"), "{found}");
+    let query = ListQuery::new(Kind::HttpRoute, Some(namespace()));
+    let listed = world
+        .control
+        .documents()
+        .list(&world.caller, &query)
+        .unwrap();
+    assert_eq!(conditions(&listed.items[0]), found);
 }
