@@ -16,6 +16,8 @@ mod state;
 mod status;
 mod touches;
 
+use guildhall_core::document::Document;
+
 pub use state::State;
 
 pub(crate) use handle::View;
@@ -23,8 +25,6 @@ pub(crate) use handover::Handover;
 pub(crate) use routing::Routing;
 pub(crate) use service::{run, start};
 pub(crate) use status::begin;
-
-use guildhall_core::document::Document;
 
 /// Gives a document that is about to be written, or would be, the status that follows from the others.
 pub(crate) fn foresee(document: &mut Document, state: &State) {
