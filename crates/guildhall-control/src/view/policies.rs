@@ -12,7 +12,7 @@ use guildhall_core::{
 };
 use imbl::OrdMap;
 
-use super::{fold::Folder, touches::StatusMark};
+use super::{fold::Folder, state::of_kind, touches::StatusMark};
 use crate::watch::DocumentChange;
 
 type Documents = OrdMap<DocumentKey, Document>;
@@ -82,10 +82,7 @@ fn targets(policy: &Object<Policy>) -> impl Iterator<Item = Target> {
 
 /// Gives every policy its status, in a state that was just read.
 pub(super) fn begin(documents: &mut Documents) {
-    let first = DocumentKey::new(Kind::Policy, Namespace::new("0").unwrap_or_default(), "");
-    let namespaces: HashSet<Namespace> = documents
-        .range(first..)
-        .take_while(|(key, _)| key.kind == Kind::Policy)
+    let namespaces: HashSet<Namespace> = of_kind(documents, Kind::Policy)
         .map(|(key, _)| key.namespace.clone())
         .collect();
     for namespace in namespaces {

@@ -6,11 +6,11 @@
 use std::{cell::OnceCell, sync::Arc};
 
 use guildhall_core::{
-    document::{Document, DocumentKey, Kind, Namespace, Object, ServiceName},
+    document::{Document, Kind, Namespace, Object, ServiceName},
     route::{Gateways, HttpRoute, gateway_status, route_status},
 };
 
-use super::State;
+use super::{State, state::of_kind};
 
 /// Routes and Gateways of a state, for one or many readings.
 pub(crate) struct Routing<'a> {
@@ -54,9 +54,8 @@ impl<'a> Routing<'a> {
 
     fn gateways(&self) -> &Gateways {
         self.gateways.get_or_init(|| {
-            let documents = self.of_kind(Kind::Gateway);
-            documents
-                .filter_map(|document| match document {
+            of_kind(&self.state.documents, Kind::Gateway)
+                .filter_map(|(_, document)| match document {
                     Document::Gateway(gateway) => Some(Arc::clone(gateway)),
                     _ => None,
                 })
@@ -65,20 +64,10 @@ impl<'a> Routing<'a> {
     }
 
     fn routes(&self) -> impl Iterator<Item = &Object<HttpRoute>> {
-        self.of_kind(Kind::HttpRoute)
-            .filter_map(|document| match document {
-                Document::HttpRoute(route) => Some(&**route),
-                _ => None,
-            })
-    }
-
-    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &'a Document> {
-        let first = DocumentKey::new(kind, Namespace::new("0").unwrap_or_default(), "");
-        self.state
-            .documents
-            .range(first..)
-            .take_while(move |(key, _)| key.kind == kind)
-            .map(|(_, document)| document)
+        of_kind(&self.state.documents, Kind::HttpRoute).filter_map(|(_, document)| match document {
+            Document::HttpRoute(route) => Some(&**route),
+            _ => None,
+        })
     }
 }
 

@@ -100,6 +100,20 @@ impl State {
     }
 }
 
+/// The documents of one kind, in order.
+pub(super) fn of_kind(
+    documents: &OrdMap<DocumentKey, Document>,
+    kind: Kind,
+) -> impl Iterator<Item = (&DocumentKey, &Document)> {
+    let all = documents.range(first_of(kind)..);
+    all.take_while(move |(key, _)| key.kind == kind)
+}
+
+/// No key of `kind` sorts before this one.
+fn first_of(kind: Kind) -> DocumentKey {
+    DocumentKey::new(kind, Namespace::new("0").unwrap_or_default(), "")
+}
+
 /// The consecutive keys of one kind among which a scope's lie.
 struct Segment {
     first: DocumentKey,
@@ -110,10 +124,9 @@ struct Segment {
 impl Segment {
     fn of(scope: &Scope, kind: Kind) -> Self {
         let Some(namespace) = scope.namespace.clone() else {
-            // No namespace sorts before this one.
-            let first = Namespace::new("0").unwrap_or_default();
+            let first = first_of(kind);
             return Self {
-                first: DocumentKey::new(kind, first, ""),
+                first,
                 whole_kind: true,
                 exact: false,
             };

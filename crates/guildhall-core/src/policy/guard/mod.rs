@@ -78,7 +78,7 @@
 //!     assert_eq!(pass.tightest.unwrap().1.remaining, 1);
 //! }
 //! let breaker = rules.breaker.as_ref().unwrap();
-//! let permit = breaker.machine.acquire_owned(|| now).map_err(|refusal| breaker.reject(refusal))?;
+//! let permit = breaker.machine.acquire_owned(|| now).map_err(|refusal| rules.explain(refusal.into()))?;
 //! let ended = Ended::Status(503);
 //! let transition = permit.record(rules.outcome(ended), now).unwrap();
 //! assert_eq!(transition.to.name(), "OPEN");
