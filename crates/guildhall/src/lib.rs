@@ -31,6 +31,11 @@
 //! holds is for policies to say, and for [`Service::call_defaults`]; [`ServiceClient`] has the defaults. A call that a
 //! rule turns away ends with [`CallError::Rejected`], which names the policy, its revision and when to come back.
 //!
+//! # gRPC
+//!
+//! With the feature `grpc`, `Service::grpc` gives a channel that tonic's generated clients take: calls go the same way, under
+//! the same policies. Without it the SDK has nothing of tonic.
+//!
 //! # While the platform is away
 //!
 //! A service starts, serves and calls others without the platform: it keeps trying to register,
@@ -64,6 +69,8 @@ mod serve;
 mod service;
 mod task;
 
+#[cfg(feature = "grpc")]
+pub use client::GrpcChannel;
 pub use client::{Answer, Call, CallError, DEFAULT_TIMEOUT, ServiceClient, StandIn};
 pub use context::RequestContext;
 pub use error::ServiceError;

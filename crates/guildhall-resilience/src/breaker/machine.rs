@@ -138,7 +138,7 @@ impl Breaker {
     }
 
     #[inline]
-    fn since_origin(&self, now: Instant) -> u64 {
+    pub(super) fn since_origin(&self, now: Instant) -> u64 {
         self.origin.nanos(now)
     }
 

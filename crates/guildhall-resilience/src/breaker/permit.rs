@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::machine::Breaker;
 use super::state::{State, Transition};
 use super::word::Word;
+use crate::origin::nanos;
 use crate::{Outcome, Pattern, Rejection};
 
 /// Leave for one call. Tell it how the call ended with [`Permit::record`]; a permit that is dropped instead (the call was
@@ -59,6 +60,23 @@ impl<B: Deref<Target = Breaker>> Permit<B> {
         self.pass.word = Word::new(State::Closed, 0);
         self.breaker
             .complete(pass.word, pass.admitted, outcome, now)
+    }
+
+    /// The same for a call that took `took` of the time since its admission, where not all of that is the service's:
+    /// a stream lasts as long as both sides like, and is slow only if it was slow to begin.
+    pub fn record_took(
+        mut self,
+        outcome: Outcome,
+        took: Duration,
+        now: Instant,
+    ) -> Option<Transition> {
+        let pass = self.pass;
+        self.pass.word = Word::new(State::Closed, 0);
+        let admitted = match pass.admitted {
+            Pass::UNTIMED => Pass::UNTIMED,
+            _ => self.breaker.since_origin(now).saturating_sub(nanos(took)),
+        };
+        self.breaker.complete(pass.word, admitted, outcome, now)
     }
 }
 

@@ -69,6 +69,35 @@ impl FailureClass {
         }
     }
 
+    /// The class of a gRPC status, by number; `None` if it is no failure. UNAVAILABLE, DEADLINE_EXCEEDED and
+    /// RESOURCE_EXHAUSTED are gRPC's 503, 504 and 429, the last with its pushback in place of `Retry-After`.
+    ///
+    /// ```
+    /// use guildhall_resilience::retry::FailureClass;
+    ///
+    /// assert_eq!(FailureClass::of_grpc(0), None);
+    /// assert_eq!(FailureClass::of_grpc(14), Some(FailureClass::Unavailable));
+    /// ```
+    pub const fn of_grpc(code: u32) -> Option<Self> {
+        match code {
+            // OK
+            0 => None,
+            // CANCELLED
+            1 => Some(Self::Cancelled),
+            // DEADLINE_EXCEEDED
+            4 => Some(Self::GatewayTimeout),
+            // RESOURCE_EXHAUSTED
+            8 => Some(Self::Throttled),
+            // UNAVAILABLE
+            14 => Some(Self::Unavailable),
+            // UNKNOWN, INTERNAL, DATA_LOSS
+            2 | 13 | 15 => Some(Self::ServerError),
+            // The request was wrong, or came at the wrong time: for the caller to act on.
+            3..=16 => Some(Self::ClientError),
+            _ => Some(Self::ServerError),
+        }
+    }
+
     /// The class of an attempt that got no answer.
     pub const fn of_error(error: ErrorClass) -> Self {
         match error {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock,
-    discovery::{Directory, Endpoints, Known},
+    discovery::{Directory, Endpoints, Fleet, Known},
     policy::Sdk,
 };
 
@@ -61,13 +61,19 @@ impl Attempt {
             }
             .into());
         }
-        let endpoints = self.endpoints(outgoing.patience)?;
+        let endpoints = self.fleet(outgoing.patience)?.http;
         let random = &mut Rng::new();
-        let hash = |rule: &BalanceRule| key::hash(&rule.hash_on, &outgoing.request);
+        let hash = |rule: &BalanceRule| {
+            key::hash(
+                &rule.hash_on,
+                outgoing.request.headers(),
+                outgoing.request.uri(),
+            )
+        };
         let picked = self
             .balancing
             .pick(&endpoints, &outgoing.tried, hash, random, now)
-            .ok_or_else(|| self.none(&endpoints))?;
+            .ok_or_else(|| self.none(&endpoints, "http"))?;
         let limit = outgoing.deadline.for_attempt(self.limit, now);
         if limit.at().is_some() {
             rules::tell_deadline(&mut outgoing, limit.timeout(now));
@@ -91,21 +97,23 @@ impl Attempt {
         result
     }
 
-    fn endpoints(&self, waited: Duration) -> Result<Arc<Endpoints>, CallError> {
+    pub(super) fn fleet(&self, waited: Duration) -> Result<Fleet, CallError> {
         let service = self.directory.service().to_owned();
         match self.directory.present() {
-            Known::Endpoints(endpoints) => Ok(endpoints),
+            Known::Fleet(fleet) => Ok(fleet),
             Known::NotStarted => Err(CallError::NotStarted { service }),
             Known::Off => Err(CallError::NoPlatform { service }),
             Known::Waiting => Err(CallError::Unresolved { service, waited }),
         }
     }
 
-    fn none(&self, endpoints: &Endpoints) -> CallError {
-        let reason = match (endpoints.registered, endpoints.without_http) {
+    pub(super) fn none(&self, endpoints: &Endpoints, protocol: &str) -> CallError {
+        let reason = match (endpoints.registered, endpoints.without_port) {
             (0, _) => "none is registered".to_owned(),
             (count, 0) => format!("none of its {count} registered instances is healthy"),
-            (_, count) => format!("{count} healthy instances have no port with protocol http"),
+            (_, count) => {
+                format!("{count} healthy instances have no port with protocol {protocol}")
+            }
         };
         CallError::NoInstance {
             service: self.directory.service().to_owned(),

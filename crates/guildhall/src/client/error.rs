@@ -56,6 +56,19 @@ pub enum CallError {
         /// What the system said.
         cause: String,
     },
+    /// The instance turned the call away before it looked at it (HTTP/2's `REFUSED_STREAM`, a connection that was going
+    /// away): it may be made again.
+    #[error(
+        "{service} turned the call away at {instance}: {cause}; the call was not looked at and may be made again"
+    )]
+    Refused {
+        /// The service called.
+        service: String,
+        /// The instance's id.
+        instance: String,
+        /// How it was refused.
+        cause: String,
+    },
     /// A rule turned the call away before it was sent: an open breaker, a full bulkhead, a rate limit. It says which
     /// policy's which revision that was, and when to come back.
     ///
@@ -173,6 +186,7 @@ impl CallError {
             | Self::Unresolved { service, .. }
             | Self::NoInstance { service, .. }
             | Self::Connect { service, .. }
+            | Self::Refused { service, .. }
             | Self::Rejected { service, .. }
             | Self::DeadlineOver { service, .. }
             | Self::Timeout { service, .. }
@@ -194,6 +208,7 @@ impl CallError {
                 | Self::Unresolved { .. }
                 | Self::NoInstance { .. }
                 | Self::Connect { .. }
+                | Self::Refused { .. }
                 | Self::Rejected { .. }
                 | Self::DeadlineOver { .. }
                 | Self::Timeout { .. }
@@ -210,6 +225,7 @@ impl CallError {
             | Self::Unresolved { .. }
             | Self::NoInstance { .. }
             | Self::Connect { .. }
+            | Self::Refused { .. }
             | Self::Rejected { .. }
             | Self::Invalid { .. } => true,
             Self::DeadlineOver { instance, .. } | Self::Timeout { instance, .. } => {
@@ -240,6 +256,7 @@ impl CallError {
             | Self::NoInstance { .. }
             | Self::Rejected { .. } => FailureClass::Rejected,
             Self::Connect { .. } => FailureClass::Connect,
+            Self::Refused { .. } => FailureClass::Refused,
             Self::DeadlineOver { .. } | Self::Timeout { .. } => FailureClass::DeadlineExpired,
             Self::Broken { .. } => FailureClass::Reset,
             Self::Status { status, .. } => {
@@ -264,7 +281,7 @@ impl CallError {
             Self::Connect { .. } => ErrorClass::Connect,
             Self::Timeout { .. } => ErrorClass::AttemptTimeout,
             Self::DeadlineOver { .. } => ErrorClass::DeadlineExceeded,
-            Self::Broken { .. } => ErrorClass::Reset,
+            Self::Refused { .. } | Self::Broken { .. } => ErrorClass::Reset,
             // The service answered; it is we who do not take the answer.
             Self::TooLarge { .. } | Self::Unreadable { .. } | Self::Status { .. } => {
                 ErrorClass::Cancelled
@@ -280,6 +297,7 @@ impl CallError {
             Self::Unresolved { .. } => "unresolved",
             Self::NoInstance { .. } => "no-instance",
             Self::Connect { .. } => "connect",
+            Self::Refused { .. } => "refused",
             Self::Rejected { .. } => "rejected",
             Self::DeadlineOver { .. } => "deadline-over",
             Self::Timeout { .. } => "timeout",

@@ -21,6 +21,8 @@ mod chain;
 mod error;
 mod failure;
 mod fallback;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod key;
 mod outgoing;
 mod rules;
@@ -36,6 +38,10 @@ pub use call::Call;
 pub use error::CallError;
 pub(crate) use fallback::AnswerKey;
 use futures_util::{FutureExt, future::BoxFuture};
+#[cfg(feature = "grpc")]
+pub(crate) use grpc::Connections;
+#[cfg(feature = "grpc")]
+pub use grpc::GrpcChannel;
 use guildhall_resilience::{fallback::Cause, retry::FailureClass};
 use http::{Method, Request};
 pub(crate) use target::Target;

@@ -105,6 +105,15 @@ impl Judge<Answer, Failure> for CallJudge {
     }
 
     fn changed(&self, transition: Transition) {
+        self.tell(transition);
+    }
+
+    fn refused(&self, _: &Refusal) {}
+}
+
+impl CallJudge {
+    /// Tells whoever has to know that the breaker changed its state.
+    pub(super) fn tell(&self, transition: Transition) {
         let service = self.way.service.service.as_str();
         tracing::warn!(service, breaker = %transition, "the breaker changed its state");
         self.meter.breaker(transition.to);
@@ -112,6 +121,4 @@ impl Judge<Answer, Failure> for CallJudge {
             callees.note_change();
         }
     }
-
-    fn refused(&self, _: &Refusal) {}
 }

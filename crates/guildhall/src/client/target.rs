@@ -7,7 +7,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use guildhall_core::policy::guard::Way;
+use guildhall_core::policy::guard::{Rules, Way};
 use guildhall_resilience::{Pattern, Rejection, deadline::Deadline};
 use http::Request;
 use tower::ServiceExt;
@@ -30,23 +30,26 @@ use crate::{
 };
 
 /// How long a call waits for the platform's first answer, if its own timeout is longer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One service that is called, shared by all its clients.
 pub(crate) struct Target {
     directory: Arc<Directory>,
-    transport: Arc<Transport>,
+    pub(super) transport: Arc<Transport>,
     pub(crate) meter: Arc<Meter>,
-    line: ArcSwapOption<Line>,
+    pub(super) line: ArcSwapOption<Line>,
 }
 
 /// What holds for calls at present.
-struct Line {
-    way: Arc<Way<Sdk>>,
+pub(super) struct Line {
+    pub(super) way: Arc<Way<Sdk>>,
     balancing: Arc<Balancing>,
     whole: Chain,
     /// Without what stands in for the service.
     bare: Chain,
+    /// The same for gRPC.
+    #[cfg(feature = "grpc")]
+    pub(super) grpc: super::grpc::Lane,
 }
 
 impl Target {
@@ -70,8 +73,8 @@ impl Target {
 
     /// What holds from now on; calls under way go on as they began.
     pub(crate) fn follow(&self, way: Arc<Way<Sdk>>, callees: &Weak<Callees>) {
-        let before = self.line.load();
-        let before = before.as_ref().map(|line| &*line.balancing);
+        let present = self.line.load();
+        let before = present.as_ref().map(|line| &*line.balancing);
         let balancing = Arc::new(Balancing::new(&way, before));
         let limit = way.enforced.timeouts.as_ref();
         let attempt = Attempt {
@@ -80,6 +83,11 @@ impl Target {
             balancing: balancing.clone(),
             way: way.clone(),
             limit: limit.and_then(|guard| guard.config.attempt.or(None)),
+        };
+        #[cfg(feature = "grpc")]
+        let grpc = {
+            let before = present.as_ref().map(|line| &line.grpc);
+            super::grpc::Lane::new(&attempt, before, &self.meter, callees)
         };
         let chain = |attempt, whole| chain(&way, attempt, &self.meter, callees, whole);
         let whole = chain(attempt.clone(), true);
@@ -95,6 +103,8 @@ impl Target {
             balancing,
             whole,
             bare,
+            #[cfg(feature = "grpc")]
+            grpc,
         })));
     }
 
@@ -134,29 +144,12 @@ impl Target {
         let inherited = context
             .as_ref()
             .map_or(Deadline::NEVER, RequestContext::deadline);
-        let timeouts = rules.timeouts.as_ref().map(|guard| guard.config);
-        let of_policy = timeouts.unwrap_or_default().request;
-        let times = Times {
-            // What the code says holds as far as the policy does not say less.
-            call: match timeout {
-                Some(timeout) => Some(of_policy.or(None).map_or(timeout, |of| of.min(timeout))),
-                None => of_policy.or(Some(DEFAULT_TIMEOUT)),
-            },
-            attempt: timeouts.and_then(|timeouts| timeouts.attempt.or(None)),
-            inherited: None,
-        };
-        let own = times
-            .call
-            .map_or(Deadline::NEVER, |limit| Deadline::own(limit, now));
-        let margin = timeouts.unwrap_or_default().margin;
-        let deadline = own.nearer(inherited.less(margin));
-        let times = Times {
-            inherited: deadline.remaining(now).filter(|_| deadline.is_inherited()),
-            ..times
-        };
+        let (deadline, times) = times(rules, timeout, Some(DEFAULT_TIMEOUT), inherited, now);
         self.transport.sign(request.headers_mut(), context.as_ref());
 
-        let trial = line.way.trial(now, |by| key::of(by, &request));
+        let trial = line
+            .way
+            .trial(now, |by| key::of(by, request.headers(), request.uri()));
         let outgoing = Outgoing {
             patience: deadline.remaining(now).unwrap_or(PATIENCE).min(PATIENCE),
             request: request.clone(),
@@ -164,7 +157,7 @@ impl Target {
             tried: Arc::default(),
         };
         let tried = outgoing.tried.clone();
-        let result = match self.limited(line, &outgoing, now).await {
+        let result = match self.limited(&line.way, &request, deadline, now).await {
             Ok(()) => self.through(&line.whole, outgoing).await,
             Err(error) => Err(error.into()),
         };
@@ -175,13 +168,14 @@ impl Target {
     }
 
     /// Asks the rate limits; waits where one lets calls wait.
-    async fn limited(
+    pub(super) async fn limited<B>(
         &self,
-        line: &Line,
-        outgoing: &Outgoing,
+        way: &Way<Sdk>,
+        request: &Request<B>,
+        deadline: Deadline,
         now: Instant,
     ) -> Result<(), CallError> {
-        let Some(limits) = &line.way.enforced.rate_limit else {
+        let Some(limits) = &way.enforced.rate_limit else {
             return Ok(());
         };
         let rejected = |rejected| CallError::Rejected {
@@ -189,17 +183,17 @@ impl Target {
             rejected,
         };
         let pass = limits
-            .admit(now, |by| key::of(by, &outgoing.request))
+            .admit(now, |by| key::of(by, request.headers(), request.uri()))
             .map_err(rejected)?;
         let Some(place) = pass.line else {
             return Ok(());
         };
         // To wait for longer than anybody waits for the answer is no use.
-        if outgoing.deadline.at().is_some_and(|at| at <= place.at()) {
+        if deadline.at().is_some_and(|at| at <= place.at()) {
             let by = Pattern::RateLimit;
             let retry_after = Some(place.wait());
             return Err(rejected(
-                line.way.enforced.explain(Rejection { by, retry_after }),
+                way.enforced.explain(Rejection { by, retry_after }),
             ));
         }
         tokio::time::sleep_until(place.at().into()).await;
@@ -212,18 +206,57 @@ impl Target {
         let line = self.line.load_full().ok_or_else(|| CallError::NotStarted {
             service: self.service().to_owned(),
         })?;
-        self.limited(&line, &outgoing, clock::now()).await?;
+        let Outgoing {
+            request, deadline, ..
+        } = &outgoing;
+        self.limited(&line.way, request, *deadline, clock::now())
+            .await?;
         let result = self.through(&line.bare, outgoing).await;
         result.map_err(|failure| failure.explained(self.service(), &line.way.enforced))
     }
 
     /// Sends a call through its chain once it is known whom to call: no attempt's time is spent on that.
     async fn through(&self, chain: &Chain, outgoing: Outgoing) -> Result<Answer, Failure> {
-        if let Known::Waiting = self.directory.known(outgoing.patience).await {
-            let service = self.service().to_owned();
-            let waited = outgoing.patience;
-            return Err(CallError::Unresolved { service, waited }.into());
-        }
+        self.resolved(outgoing.patience).await?;
         chain.clone().oneshot(outgoing).await
     }
+
+    /// Waits until it is known whom to call, for as long as `patience`.
+    pub(super) async fn resolved(&self, patience: Duration) -> Result<(), CallError> {
+        match self.directory.known(patience).await {
+            Known::Waiting => Err(CallError::Unresolved {
+                service: self.service().to_owned(),
+                waited: patience,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How long a call has that may take `timeout` by the code, and `default` if neither code nor policy says, within the
+/// deadline of the request that is being answered.
+pub(super) fn times(
+    rules: &Rules<Sdk>,
+    timeout: Option<Duration>,
+    default: Option<Duration>,
+    inherited: Deadline,
+    now: Instant,
+) -> (Deadline, Times) {
+    let timeouts = rules.timeouts.as_ref().map(|guard| guard.config);
+    let timeouts = timeouts.unwrap_or_default();
+    let call = match timeout {
+        // What the code says holds as far as the policy does not say less.
+        Some(timeout) => {
+            Some((timeouts.request.or(None)).map_or(timeout, |of_policy| of_policy.min(timeout)))
+        }
+        None => timeouts.request.or(default),
+    };
+    let own = call.map_or(Deadline::NEVER, |limit| Deadline::own(limit, now));
+    let deadline = own.nearer(inherited.less(timeouts.margin));
+    let times = Times {
+        call,
+        attempt: timeouts.attempt.or(None),
+        inherited: deadline.remaining(now).filter(|_| deadline.is_inherited()),
+    };
+    (deadline, times)
 }

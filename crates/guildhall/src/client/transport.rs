@@ -20,6 +20,8 @@ const MAX_ANSWER: usize = 32 << 20;
 /// The connections to all services.
 pub(crate) struct Transport {
     http: OnceLock<Client<HttpConnector, Full<Bytes>>>,
+    #[cfg(feature = "grpc")]
+    dial: OnceLock<super::grpc::Dial>,
     own_name: HeaderValue,
     user_agent: HeaderValue,
 }
@@ -31,6 +33,8 @@ impl Transport {
         };
         Self {
             http: OnceLock::new(),
+            #[cfg(feature = "grpc")]
+            dial: OnceLock::new(),
             own_name: value(service.to_owned()),
             user_agent: value(format!("{service}/{version}")),
         }
@@ -46,6 +50,12 @@ impl Transport {
                 .pool_idle_timeout(Duration::from_secs(60))
                 .build(tcp)
         })
+    }
+
+    /// What opens connections for gRPC.
+    #[cfg(feature = "grpc")]
+    pub(super) fn dial(&self) -> &super::grpc::Dial {
+        self.dial.get_or_init(super::grpc::Dial::new)
     }
 
     /// Adds what every call carries: the context of the request that is being answered, or a new one, and who calls.
@@ -128,7 +138,7 @@ fn addressed(
 }
 
 /// The innermost cause: what the system said.
-fn cause(error: &(dyn Error + 'static)) -> String {
+pub(super) fn cause(error: &(dyn Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

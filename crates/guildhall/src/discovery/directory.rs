@@ -13,7 +13,7 @@ use guildhall_core::{
 };
 use tokio::sync::watch;
 
-use super::{Endpoints, Feed};
+use super::{Feed, Fleet};
 use crate::clock;
 
 /// What is known of a service.
@@ -26,7 +26,7 @@ pub(crate) enum Known {
     /// The platform has not answered yet, and there is no copy on disk.
     Waiting,
     /// Whom to call.
-    Endpoints(Arc<Endpoints>),
+    Fleet(Fleet),
 }
 
 /// One service that is called.
@@ -77,15 +77,15 @@ impl Directory {
         mut stop: watch::Receiver<bool>,
     ) {
         let mut fold = Fold::default();
-        let mut endpoints = Arc::new(Endpoints::default());
+        let mut fleet = Fleet::default();
         loop {
             tokio::select! {
                 update = source.next() => {
                     let Some(update) = update else { break };
                     fold.apply(update);
                     let zone = feed.zone.as_deref();
-                    endpoints = Arc::new(fold.endpoints(&feed.namespace, self.service(), zone, &endpoints, clock::now()));
-                    self.tell(Known::Endpoints(endpoints.clone()));
+                    fleet = fold.fleet(&feed.namespace, self.service(), zone, &fleet, clock::now());
+                    self.tell(Known::Fleet(fleet.clone()));
                 }
                 () = async { drop(stop.wait_for(|stop| *stop).await) } => break,
             }
@@ -117,15 +117,15 @@ impl Fold {
         }
     }
 
-    fn endpoints(
+    fn fleet(
         &self,
         namespace: &Namespace,
         service: &str,
         zone: Option<&str>,
-        before: &Endpoints,
+        before: &Fleet,
         now: Instant,
-    ) -> Endpoints {
+    ) -> Fleet {
         let entry = self.catalog.service(namespace, service);
-        Endpoints::of(entry.map(Arc::as_ref), self.health_known, zone, before, now)
+        Fleet::of(entry.map(Arc::as_ref), self.health_known, zone, before, now)
     }
 }

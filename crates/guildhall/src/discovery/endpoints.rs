@@ -27,16 +27,31 @@ pub(crate) struct Endpoint {
     calls: AtomicU32,
     /// Where a balancer goes by it.
     latency: Mutex<Option<(PeakEwmaConfig, Arc<PeakEwma>)>>,
+    /// The connections by which it is called by gRPC: they end with it.
+    #[cfg(feature = "grpc")]
+    pub(crate) connections: crate::client::Connections,
 }
 
-/// The endpoints of a service at one moment.
+/// A service's instances at one moment, as they are called.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fleet {
+    /// By HTTP/1.1.
+    pub(crate) http: Arc<Endpoints>,
+    /// By gRPC.
+    #[cfg(feature = "grpc")]
+    pub(crate) grpc: Arc<Endpoints>,
+}
+
+/// The endpoints of a service that speak one protocol, at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
     pub(crate) list: Vec<Placed>,
+    /// Those of the same service that speak another one: ejections go by both.
+    pub(crate) others: Vec<Arc<Endpoint>>,
     /// How many instances are registered, whatever their health.
     pub(crate) registered: usize,
-    /// How many of the healthy ones offer no port that speaks HTTP.
-    pub(crate) without_http: usize,
+    /// How many of the healthy ones offer no port that speaks it.
+    pub(crate) without_port: usize,
 }
 
 /// An endpoint with its place in the fleet.
@@ -56,6 +71,8 @@ impl Endpoint {
             since: now,
             calls: AtomicU32::new(0),
             latency: Mutex::default(),
+            #[cfg(feature = "grpc")]
+            connections: crate::client::Connections::default(),
         }
     }
 
@@ -92,7 +109,7 @@ impl Endpoint {
     }
 }
 
-impl Endpoints {
+impl Fleet {
     /// The instances of `entry` to be called; those of `zone` are near. While health is not known all are taken that
     /// no operator took out.
     pub(crate) fn of(
@@ -118,39 +135,68 @@ impl Endpoints {
             let held = |health| matches!(health, Health::Draining | Health::Maintenance);
             instances.retain(|instance| !held(entry.health(instance)));
         }
-        let found = instances
-            .iter()
-            .filter_map(|instance| Some((instance, authority(instance)?)));
-        let list: Vec<Placed> = found
-            .map(|(instance, authority)| {
-                let id = &instance.metadata.name;
-                let mut known = before.list.iter().map(|placed| &placed.endpoint);
-                let known = known.find(|known| known.id == *id && known.authority == authority);
-                Placed {
-                    endpoint: known
-                        .cloned()
-                        .unwrap_or_else(|| Arc::new(Endpoint::new(id, authority, now))),
-                    weight: u32::from(instance.spec.weight),
-                    near: zone.is_some() && instance.spec.zone.as_deref() == zone,
-                }
-            })
-            .collect();
+        let endpoints = |protocols: &[Protocol], known: &[&Endpoints]| {
+            let found = instances
+                .iter()
+                .filter_map(|instance| Some((instance, authority(instance, protocols)?)));
+            let list: Vec<Placed> = found
+                .map(|(instance, authority)| {
+                    let id = &instance.metadata.name;
+                    let known = known.iter().flat_map(|known| &known.list);
+                    let known = known
+                        .map(|placed| &placed.endpoint)
+                        .find(|known| known.id == *id && known.authority == authority);
+                    Placed {
+                        endpoint: known
+                            .cloned()
+                            .unwrap_or_else(|| Arc::new(Endpoint::new(id, authority, now))),
+                        weight: u32::from(instance.spec.weight),
+                        near: zone.is_some() && instance.spec.zone.as_deref() == zone,
+                    }
+                })
+                .collect();
+            Endpoints {
+                without_port: instances.len() - list.len(),
+                list,
+                others: Vec::new(),
+                registered: entry.instances.len(),
+            }
+        };
+        Self::with(endpoints, before)
+    }
+
+    #[cfg(not(feature = "grpc"))]
+    fn with(endpoints: impl Fn(&[Protocol], &[&Endpoints]) -> Endpoints, before: &Self) -> Self {
         Self {
-            without_http: instances.len() - list.len(),
-            list,
-            registered: entry.instances.len(),
+            http: Arc::new(endpoints(&[Protocol::Http], &[&before.http])),
+        }
+    }
+
+    #[cfg(feature = "grpc")]
+    fn with(endpoints: impl Fn(&[Protocol], &[&Endpoints]) -> Endpoints, before: &Self) -> Self {
+        let before = [&*before.http, &*before.grpc];
+        let mut http = endpoints(&[Protocol::Http], &before);
+        // A port that speaks both is one endpoint.
+        let known = [&http, before[0], before[1]];
+        let mut grpc = endpoints(&[Protocol::Grpc, Protocol::H2c], &known);
+        let all = |list: &[Placed]| list.iter().map(|placed| placed.endpoint.clone()).collect();
+        http.others = all(&grpc.list);
+        grpc.others = all(&http.list);
+        Self {
+            http: Arc::new(http),
+            grpc: Arc::new(grpc),
         }
     }
 }
 
-/// `host:port` of the default port if it speaks HTTP, else of the first that does.
-fn authority(instance: &Object<Instance>) -> Option<Authority> {
-    let port = instance
-        .spec
-        .ports
-        .iter()
-        .find(|port| port.protocol == Protocol::Http)?
-        .port;
+/// `host:port` of the default port if it speaks one of the protocols, else of the first that does; of several protocols
+/// the first that any port speaks.
+fn authority(instance: &Object<Instance>, protocols: &[Protocol]) -> Option<Authority> {
+    let speaks = |protocol: &Protocol| {
+        let mut ports = instance.spec.ports.iter();
+        ports.find(|port| port.protocol == *protocol)
+    };
+    let port = protocols.iter().find_map(speaks)?.port;
     let host = instance.spec.host.as_str();
     let text = if host.contains(':') && !host.starts_with('[') {
         format!("[{host}]:{port}")
@@ -184,14 +230,14 @@ mod tests {
         documents: &[Document],
         health_known: bool,
         zone: Option<&str>,
-        before: &Endpoints,
+        before: &Fleet,
         now: Instant,
-    ) -> Endpoints {
+    ) -> Fleet {
         let catalog = Catalog::load(documents, 1);
         let entry = catalog
             .service(&Namespace::default(), "users")
             .map(Arc::as_ref);
-        Endpoints::of(entry, health_known, zone, before, now)
+        Fleet::of(entry, health_known, zone, before, now)
     }
 
     fn ids(endpoints: &Endpoints) -> Vec<&str> {
@@ -216,15 +262,19 @@ mod tests {
                 spec.ports[0].protocol = Protocol::Tcp
             }),
         ];
-        let none = Endpoints::default();
+        let none = Fleet::default();
         let live = endpoints(&fleet, true, None, &none, now);
         assert_eq!(
-            (ids(&live), live.registered, live.without_http),
+            (
+                ids(&live.http),
+                live.http.registered,
+                live.http.without_port
+            ),
             (vec!["a", "b"], 5, 1)
         );
         let copy = endpoints(&fleet, false, None, &none, now);
-        assert_eq!(ids(&copy), ["a", "b", "c"]);
-        assert!(endpoints(&[], true, None, &live, now).list.is_empty());
+        assert_eq!(ids(&copy.http), ["a", "b", "c"]);
+        assert!(endpoints(&[], true, None, &live, now).http.list.is_empty());
     }
 
     #[test]
@@ -232,19 +282,25 @@ mod tests {
         let now = crate::clock::now();
         let later = now + std::time::Duration::from_secs(1);
         let a = instance("a", "h", Health::Healthy, plain);
-        let none = Endpoints::default();
+        let none = Fleet::default();
         let one = endpoints(std::slice::from_ref(&a), true, None, &none, now);
-        one.list[0].endpoint.begin();
+        one.http.list[0].endpoint.begin();
         let both = [a, instance("b", "h", Health::Healthy, plain)];
         let two = endpoints(&both, true, None, &one, later);
         assert_eq!(
-            (two.list[0].endpoint.calls(), two.list[0].endpoint.since),
+            (
+                two.http.list[0].endpoint.calls(),
+                two.http.list[0].endpoint.since
+            ),
             (1, now)
         );
-        assert_eq!(two.list[1].endpoint.since, later);
+        assert_eq!(two.http.list[1].endpoint.since, later);
         let moved = [instance("a", "elsewhere", Health::Healthy, plain)];
         let moved = endpoints(&moved, true, None, &two, later);
-        assert!(!Arc::ptr_eq(&moved.list[0].endpoint, &two.list[0].endpoint));
+        assert!(!Arc::ptr_eq(
+            &moved.http.list[0].endpoint,
+            &two.http.list[0].endpoint
+        ));
     }
 
     #[test]
@@ -255,22 +311,16 @@ mod tests {
             })
         };
         let fleet = [zoned("a", "z1"), zoned("b", "z2")];
-        let none = Endpoints::default();
+        let none = Fleet::default();
         let all = endpoints(&fleet, true, Some("z2"), &none, crate::clock::now());
-        let near: Vec<bool> = all.list.iter().map(|placed| placed.near).collect();
+        let near: Vec<bool> = all.http.list.iter().map(|placed| placed.near).collect();
         assert_eq!(near, [false, true]);
     }
 
     #[test]
     fn an_ipv6_host_is_bracketed() {
         let fleet = [instance("a", "::1", Health::Healthy, plain)];
-        let all = endpoints(
-            &fleet,
-            true,
-            None,
-            &Endpoints::default(),
-            crate::clock::now(),
-        );
-        assert_eq!(all.list[0].endpoint.authority.as_str(), "[::1]:80");
+        let all = endpoints(&fleet, true, None, &Fleet::default(), crate::clock::now());
+        assert_eq!(all.http.list[0].endpoint.authority.as_str(), "[::1]:80");
     }
 }

@@ -18,7 +18,7 @@ use std::{
 };
 
 pub(crate) use directory::{Directory, Known};
-pub(crate) use endpoints::{Endpoint, Endpoints, Placed};
+pub(crate) use endpoints::{Endpoint, Endpoints, Fleet, Placed};
 use guildhall_api::{
     client::{Client, WatchScope},
     source::{RemoteSource, SourceOptions},

@@ -159,6 +159,19 @@ impl Meter {
             },
             Err(error) => error.word(),
         };
+        self.took(outcome, took);
+        match result {
+            Ok(answer) => {
+                if let Some(stand_in) = answer.stand_in() {
+                    self.stood_in(stand_in);
+                }
+            }
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// A call is over that ended so.
+    pub(crate) fn took(&self, outcome: &'static str, took: Duration) {
         let (service, metrics) = (self.service.clone(), &self.metrics);
         metrics
             .total
@@ -169,17 +182,13 @@ impl Meter {
             .duration
             .get_or_create(&ToService { service })
             .observe(took.as_secs_f64());
-        match result {
-            Ok(answer) => {
-                if let Some(stand_in) = answer.stand_in() {
-                    self.stood_in(stand_in);
-                }
-            }
-            Err(CallError::Rejected { rejected, .. }) => {
-                let reason = self.reason(rejected.by.name());
-                metrics.rejections.get_or_create(&reason).inc();
-            }
-            Err(_) => {}
+    }
+
+    /// A call failed, perhaps by a rule.
+    pub(crate) fn failed(&self, error: &CallError) {
+        if let CallError::Rejected { rejected, .. } = error {
+            let reason = self.reason(rejected.by.name());
+            self.metrics.rejections.get_or_create(&reason).inc();
         }
     }
 

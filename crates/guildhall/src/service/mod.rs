@@ -303,6 +303,13 @@ impl Service {
         ServiceClient::new(self.callees.target(service, clock::now(), wall()))
     }
 
+    /// Calls another service by gRPC, by its name: a channel for tonic's generated clients. May be taken before the
+    /// service starts, as [`Service::client`].
+    #[cfg(feature = "grpc")]
+    pub fn grpc(&self, service: &str) -> crate::GrpcChannel {
+        crate::GrpcChannel::new(self.callees.target(service, clock::now(), wall()))
+    }
+
     /// What holds for this service's calls where no policy says otherwise: sections as in a Policy's spec
     /// (docs/reference/policies.md), over those that [`ServiceClient`] tells, field by field.
     ///

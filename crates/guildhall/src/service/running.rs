@@ -60,6 +60,13 @@ impl Running {
         ServiceClient::new(target)
     }
 
+    /// Calls another service by gRPC, by its name.
+    #[cfg(feature = "grpc")]
+    pub fn grpc(&self, service: &str) -> crate::GrpcChannel {
+        let target = self.callees.target(service, clock::now(), super::wall());
+        crate::GrpcChannel::new(target)
+    }
+
     /// Its metrics.
     pub fn metrics(&self) -> Metrics {
         self.parts.metrics.clone()

@@ -3,6 +3,7 @@
 
 mod calls;
 mod endpoints;
+mod grpc;
 mod lifecycle;
 mod platform;
 mod policies;

@@ -180,8 +180,11 @@ impl Balancing {
     fn build(&self, endpoints: &Arc<Endpoints>, before: Option<&Built>, now: Instant) -> Built {
         let list = &endpoints.list;
         let records = self.outlier.as_ref().map_or_else(Vec::new, |outlier| {
-            let members = list.iter().map(|placed| Member::of(&placed.endpoint));
-            outlier.members(members, now)
+            let own = list.iter().map(|placed| &placed.endpoint);
+            let all = own.chain(&endpoints.others);
+            let mut records = outlier.members(all.map(|endpoint| Member::of(endpoint)), now);
+            records.truncate(list.len());
+            records
         });
         let near = |place: usize| list[place].near;
         let Some(rule) = &self.rule else {
@@ -279,10 +282,15 @@ impl Built {
 impl Picked {
     /// The attempt ended so. One that is dropped instead says nothing.
     pub(crate) fn end(self, service: &str, observed: Observed, now: Instant) {
+        self.end_of(service, observed, now, now);
+    }
+
+    /// The same of an attempt whose answer began at `answered`: how long it goes on is not the endpoint's doing.
+    pub(crate) fn end_of(self, service: &str, observed: Observed, answered: Instant, now: Instant) {
         if let Some(latency) = &self.latency
             && observed == Observed::Success
         {
-            latency.record(now.saturating_duration_since(self.began), now);
+            latency.record(answered.saturating_duration_since(self.began), now);
         }
         if let Some(to) = &self.record
             && let Some(event) = to.outlier.record(&to.endpoint, to.ticket, observed, now)
