@@ -303,7 +303,8 @@ mod tests {
             "PartiallyInvalid UnsupportedValue",
         ];
         check(json!([cors, {"name": "fine"}]), &partly);
-        check(json!([{"retry": {"attempts": 2}}]), &partly);
+        check(json!([{"sessionPersistence": {}}]), &partly);
+        check(json!([{"retry": {"attempts": 2}}]), &partly[..2]);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What the end of an attempt means: to breakers and outlier detection, to retries, to fallbacks.
 
-use guildhall_core::{policy::guard::Ended, route::Reason};
+use guildhall_core::{
+    policy::guard::{Ended, RetryGuard},
+    route::Reason,
+};
 use guildhall_resilience::{classify::ErrorClass, retry::FailureClass};
 
 use crate::{answer::Refusal, exchange::Answered};
@@ -34,12 +37,27 @@ pub(super) fn ended_with(result: &Result<Answered, Refusal>, limited: bool) -> E
 pub(super) fn failure(result: &Result<Answered, Refusal>) -> Option<FailureClass> {
     match result {
         Ok(answered) => FailureClass::of_status(answered.response.status().as_u16()),
-        Err(refusal) if refusal.reason == Reason::RequestTimeout => {
-            Some(FailureClass::DeadlineExpired)
-        }
-        Err(refusal) => match ended(refusal.reason, true) {
-            Ended::Failed(class) => Some(FailureClass::of_error(class)),
-            Ended::Status(_) | Ended::Grpc(_) => None,
-        },
+        Err(refusal) => unanswered(refusal),
+    }
+}
+
+/// The same as `retry` has it, whose rule may name the statuses itself.
+pub(super) fn failure_for(
+    retry: &RetryGuard,
+    result: &Result<Answered, Refusal>,
+) -> Option<FailureClass> {
+    match result {
+        Ok(answered) => retry.failure(answered.response.status().as_u16()),
+        Err(refusal) => unanswered(refusal),
+    }
+}
+
+fn unanswered(refusal: &Refusal) -> Option<FailureClass> {
+    if refusal.reason == Reason::RequestTimeout {
+        return Some(FailureClass::DeadlineExpired);
+    }
+    match ended(refusal.reason, true) {
+        Ended::Failed(class) => Some(FailureClass::of_error(class)),
+        Ended::Status(_) | Ended::Grpc(_) => None,
     }
 }

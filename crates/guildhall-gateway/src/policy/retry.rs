@@ -93,7 +93,7 @@ pub(super) async fn retry(
     loop {
         attempts += 1;
         let result = hedge::send(on, rules, record, Some(&template), request).await;
-        let Some(class) = judge::failure(&result) else {
+        let Some(class) = judge::failure_for(retry, &result) else {
             return result;
         };
         let now = clock::now();

@@ -3,7 +3,7 @@
 //! | changed | asked anew | kept |
 //! |---|---|---|
 //! | a policy | every way; those on which nothing differs stay the very same | all machines |
-//! | a route, a Gateway | the ways of rules, if policies name routes or Gateways | the ways of services, all machines |
+//! | a route, a Gateway | the ways of rules, if policies name routes or Gateways, or rules have a `retry` | the ways of services, all machines |
 //! | an instance | nothing | everything |
 
 use std::{
@@ -22,7 +22,7 @@ use guildhall_core::{
     },
     route::{
         IMPLICIT_GATEWAY, RouteTable,
-        table::{Action, ClusterKey, Compiler, ServedBy, Subset},
+        table::{Action, ClusterKey, Compiler, RuleRetry, ServedBy, Subset},
     },
 };
 
@@ -44,7 +44,7 @@ pub(super) struct Policing {
     /// Whether policies name Gateways.
     gateways: bool,
     /// What each way was made of, so that one on which nothing differs stays.
-    known: HashMap<(Chain, ClusterKey), Known>,
+    known: HashMap<(Chain, Option<RuleRetry>, ClusterKey), Known>,
     ways: Arc<Ways>,
     /// The services that policies fall back to.
     others: BTreeSet<ClusterKey>,
@@ -166,17 +166,18 @@ impl Policing {
         if self.documents.is_empty() && self.known.is_empty() {
             return None;
         }
-        self.way(own(service), service, now, wall)
+        self.way(own(service), None, service, now, wall)
     }
 
     fn way(
         &mut self,
         chain: Chain,
+        stated: Option<&RuleRetry>,
         service: &ClusterKey,
         now: Instant,
         wall: Timestamp,
     ) -> Option<Arc<Way>> {
-        let key = (chain, service.clone());
+        let key = (chain, stated.cloned(), service.clone());
         let known = self.known.get_mut(&key);
         if let Some(known) = known.filter(|known| known.used) {
             return known.way.clone();
@@ -189,7 +190,9 @@ impl Policing {
             known.used = true;
             return known.way.clone();
         }
-        let way = self.guards.way(&self.policies, &key.0, service, now, wall);
+        let way = self
+            .guards
+            .way_of_rule(&self.policies, &key.0, stated, service, now, wall);
         let way = Some(way).filter(|way| !way.is_empty());
         let known = Known {
             here,
@@ -210,18 +213,26 @@ impl Policing {
         now: Instant,
         wall: Timestamp,
     ) {
-        if self.routes.is_empty() && !self.gateways {
+        if self.routes.is_empty() && !self.gateways && !compiler.has_retries() {
             self.ways = Arc::default();
             return;
         }
         let mut ways = Ways::default();
         for served in compiler.served() {
             let named = (served.key.namespace.clone(), served.key.name.to_string());
-            if !self.gateways && !self.routes.contains(&named) {
+            let meant = self.gateways || self.routes.contains(&named);
+            if !meant && !compiler.has_retries() {
+                continue;
+            }
+            let mut rules = served
+                .rules()
+                .filter(|rule| meant || rule.retry.is_some())
+                .peekable();
+            if rules.peek().is_none() {
                 continue;
             }
             let by = served.by();
-            for rule in served.rules() {
+            for rule in rules {
                 let Action::Forward(backends) = &rule.action else {
                     continue;
                 };
@@ -237,7 +248,8 @@ impl Policing {
                         rule.name.as_deref(),
                     );
                     let chain = served_by(chain, by.as_ref());
-                    if let Some(way) = self.way(chain, service, now, wall) {
+                    let stated = rule.retry.as_ref();
+                    if let Some(way) = self.way(chain, stated, service, now, wall) {
                         ways.insert(rule, id, way);
                     }
                 }
@@ -255,7 +267,7 @@ impl Policing {
                     subset: Subset::DefaultPort,
                 };
                 let chain = own(&service).gateway(&namespace, IMPLICIT_GATEWAY, None);
-                if let Some(way) = self.way(chain, &service, now, wall) {
+                if let Some(way) = self.way(chain, None, &service, now, wall) {
                     ways.insert_default(name, way);
                 }
             }

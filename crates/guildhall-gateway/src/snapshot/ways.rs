@@ -24,7 +24,7 @@ pub(crate) type Way = guard::Way<InGateway>;
 /// What is enforced of it.
 pub(crate) type Rules = guard::Rules<InGateway>;
 
-/// What holds by the rule that matched, where policies name routes or Gateways. What holds for a service whatever the
+/// What holds by the rule that matched, where policies name routes or Gateways or the rule has a `retry`. What holds for a service whatever the
 /// rule stands in its cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Ways {

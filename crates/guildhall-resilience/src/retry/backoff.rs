@@ -22,10 +22,11 @@ use crate::{ConfigError, origin::nanos};
 /// assert_eq!(ceilings, [100, 200, 400, 800, 1000, 1000]);
 /// # Ok::<(), guildhall_resilience::ConfigError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Backoff {
     base: Duration,
     longest: Duration,
+    least: Duration,
 }
 
 impl Default for Backoff {
@@ -33,6 +34,7 @@ impl Default for Backoff {
         Self {
             base: Duration::from_millis(25),
             longest: Duration::from_millis(250),
+            least: Duration::ZERO,
         }
     }
 }
@@ -49,7 +51,25 @@ impl Backoff {
             "longest",
             "must be at most a day; nobody waits longer for an answer",
         )?;
-        Ok(Self { base, longest })
+        Ok(Self {
+            base,
+            longest,
+            least: Duration::ZERO,
+        })
+    }
+
+    /// The same, never shorter than `least`: any time between that and the ceiling. It costs some of the spread, and is
+    /// for those who were promised a shortest pause, as Gateway API promises it.
+    ///
+    /// # Errors
+    /// If `least` is longer than the longest pause.
+    pub fn with_least(self, least: Duration) -> Result<Self, ConfigError> {
+        ConfigError::unless(
+            least <= self.longest,
+            "least",
+            "must be at most the longest pause",
+        )?;
+        Ok(Self { least, ..self })
     }
 
     /// The longest pause before the `retry`-th retry, counted from 1.
@@ -57,11 +77,14 @@ impl Backoff {
         // Past 2^40 the longest of a day is reached even from a nanosecond on.
         let doublings = retry.saturating_sub(1).min(40);
         let nanos = nanos(self.base).saturating_mul(1 << doublings);
-        Duration::from_nanos(nanos).min(self.longest)
+        Duration::from_nanos(nanos)
+            .min(self.longest)
+            .max(self.least)
     }
 
     /// The pause before the `retry`-th retry, counted from 1.
     pub fn pause(&self, retry: u32, random: &mut Rng) -> Duration {
-        Duration::from_nanos(random.u64(..=nanos(self.ceiling(retry))))
+        let pause = random.u64(nanos(self.least)..=nanos(self.ceiling(retry)));
+        Duration::from_nanos(pause)
     }
 }

@@ -94,6 +94,11 @@ impl RetryPolicy {
         }
     }
 
+    /// Which failures are retried.
+    pub fn retry_on(&self) -> FailureClasses {
+        self.retry_on
+    }
+
     /// How many attempts a request has at most.
     pub fn attempts(&self) -> u32 {
         self.attempts

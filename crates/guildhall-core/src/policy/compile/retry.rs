@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What is sent again.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RetryRule {
     /// Which failures, how often, after what pause.
     pub policy: RetryPolicy,

@@ -30,9 +30,10 @@ use crate::{
             BreakerRule, FallbackRule, HedgeRule, KeptAnswers, LimitRule, Limiter, RetryRule, Rule,
         },
         effective::{Effective, Policies, Source},
+        spec::Section,
         target::Chain,
     },
-    route::table::ClusterKey,
+    route::table::{ClusterKey, RuleRetry},
 };
 
 /// How long a machine is kept after the last way that used it, so that a rule that is put back finds it again.
@@ -93,6 +94,19 @@ impl<S: Shell> Guards<S> {
         now: Instant,
         wall: Timestamp,
     ) -> Arc<Way<S>> {
+        self.way_of_rule(policies, chain, None, service, now, wall)
+    }
+
+    /// The same where the rule that matched says something about retries itself.
+    pub fn way_of_rule(
+        &mut self,
+        policies: &Policies,
+        chain: &Chain,
+        stated: Option<&RuleRetry>,
+        service: &ClusterKey,
+        now: Instant,
+        wall: Timestamp,
+    ) -> Arc<Way<S>> {
         let here = policies.resolve(chain);
         // What belongs to the service goes by the rules of the service, lest routes say different things to one machine.
         let own = Chain::default().service(&service.namespace, service.service.as_str());
@@ -112,6 +126,7 @@ impl<S: Shell> Guards<S> {
         let mut at = At {
             service,
             tried: false,
+            stated,
             now,
             wall,
         };
@@ -185,7 +200,20 @@ impl<S: Shell> Guards<S> {
         rules.outlier = own
             .outlier_detection
             .and_then(|rule| self.outlier(rule, at));
-        rules.retry = here.retry.map(|rule| self.retry(rule, merged, at));
+        let retry = match at.stated {
+            None => here.retry,
+            // A rule that speaks of retries has them, whatever policies say.
+            Some(_) => {
+                rules.off.retain(|section| *section != Section::Retry);
+                here.retry.or_else(|| {
+                    Some(Rule {
+                        config: RetryRule::default(),
+                        source: rules.built_in.clone(),
+                    })
+                })
+            }
+        };
+        rules.retry = retry.map(|rule| self.retry(rule, merged, at));
         rules.hedging = here.hedging.map(|rule| self.hedging(rule, merged, at));
         rules.fallback = here.fallback.map(|rule| self.fallback(rule, at));
         rules
@@ -273,9 +301,11 @@ impl<S: Shell> Guards<S> {
     fn retry(&mut self, rule: Rule<RetryRule>, merged: &Effective, at: &At<'_>) -> RetryGuard {
         let key = OfService::by_field(at.service, merged, "retry.budget");
         let budget = budget(&mut self.retries, key, rule.config.budget, &rule.source, at);
+        let policy = rule.config.policy;
         RetryGuard {
-            policy: rule.config.policy,
+            policy: at.stated.map_or(policy, |stated| stated.over(policy)),
             budget,
+            stated: at.stated.cloned(),
             source: rule.source,
         }
     }
@@ -387,6 +417,7 @@ impl<S: Shell> fmt::Debug for Guards<S> {
 struct At<'a> {
     service: &'a ClusterKey,
     tried: bool,
+    stated: Option<&'a RuleRetry>,
     now: Instant,
     wall: Timestamp,
 }

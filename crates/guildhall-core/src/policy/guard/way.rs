@@ -15,7 +15,7 @@ use guildhall_resilience::{
     fallback::LastGood,
     hedge::Hedge,
     outlier::{self, Outlier},
-    retry::{Budget, RetryPolicy},
+    retry::{Budget, FailureClass, RetryPolicy},
 };
 
 use super::{limits::Limits, rejected::Rejected, state::Tally};
@@ -25,7 +25,7 @@ use crate::{
         effective::Source,
         spec::Section,
     },
-    route::table::ClusterKey,
+    route::table::{ClusterKey, RuleRetry},
 };
 
 /// What a shell's machines are made of. Gateway and SDK have one each.
@@ -104,6 +104,8 @@ pub struct RetryGuard {
     pub policy: RetryPolicy,
     /// What retries may cost together.
     pub budget: Arc<Budget>,
+    /// What the route's rule says itself; `policy` has it already, but for the statuses.
+    pub stated: Option<RuleRetry>,
     /// The most specific policy that has the section.
     pub source: Arc<Source>,
 }
@@ -246,6 +248,16 @@ impl<S: Shell> Rules<S> {
             Section::Fallback => self.fallback.as_ref().map(|guard| &guard.source),
             Section::Hedging => self.hedging.as_ref().map(|guard| &guard.source),
         }
+    }
+}
+
+impl RetryGuard {
+    /// As what an answer of this status failed, as far as sending again is concerned; `None` if it stands.
+    pub fn failure(&self, status: u16) -> Option<FailureClass> {
+        let stated = self.stated.as_ref();
+        stated
+            .and_then(|stated| stated.failure(status))
+            .unwrap_or_else(|| FailureClass::of_status(status))
     }
 }
 

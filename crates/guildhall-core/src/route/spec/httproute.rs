@@ -1,5 +1,7 @@
 //! Gateway API's HTTPRoute.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::reference::{check_hostname, check_port};
@@ -97,17 +99,25 @@ pub struct RouteTimeouts {
     pub backend_request: Option<Period>,
 }
 
-/// What is tried again.
+/// The most attempts after the first that a rule may ask for.
+pub const MOST_RETRIES: u32 = 99;
+
+/// The longest `retry.backoff` that a rule may ask for: nobody waits longer for an answer.
+pub const MOST_BACKOFF: Duration = Duration::from_secs(60 * 60);
+
+/// What is tried again. Each field wins over that of the policies on the way; that there is a `retry` wins over a policy
+/// that switches retries off.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RouteRetry {
-    /// Statuses that are worth another attempt.
+    /// Statuses, 400 to 599, that are worth another attempt; all others are not. As policies have it (`retryOn`) if
+    /// empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub codes: Vec<u16>,
-    /// The most attempts after the first.
+    /// The most attempts after the first, 0 to 99; 0 is no retry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
-    /// The shortest pause between attempts.
+    /// The shortest pause between attempts, up to an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backoff: Option<Period>,
 }
@@ -251,6 +261,18 @@ impl RouteRule {
                     "a status from 400 to 599",
                 );
             }
+            problems.check(
+                retry.attempts.is_none_or(|retries| retries <= MOST_RETRIES),
+                retry_at.field("attempts"),
+                "0 to 99; what takes longer wants a queue",
+            );
+            problems.check(
+                retry
+                    .backoff
+                    .is_none_or(|pause| pause.get() <= MOST_BACKOFF),
+                retry_at.field("backoff"),
+                "1h at most",
+            );
         }
     }
 

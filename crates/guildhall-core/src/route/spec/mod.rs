@@ -24,8 +24,8 @@ pub use gateway::{
     ListenerTls, PortTls, RouteKind, RouteNamespaces, TlsMode,
 };
 pub use httproute::{
-    BackendRef, CookieLifetime, HttpRoute, PersistenceCookie, PersistenceHeader, PersistenceType,
-    RouteRetry, RouteRule, RouteTimeouts, SessionPersistence,
+    BackendRef, CookieLifetime, HttpRoute, MOST_BACKOFF, MOST_RETRIES, PersistenceCookie,
+    PersistenceHeader, PersistenceType, RouteRetry, RouteRule, RouteTimeouts, SessionPersistence,
 };
 pub use matches::{Method, PathMatch, PathMatchType, RouteMatch, ValueMatch, ValueMatchType};
 pub use reference::{

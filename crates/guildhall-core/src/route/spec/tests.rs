@@ -123,6 +123,14 @@ fn what_makes_no_sense_is_refused_where_it_stands() {
         "/spec/rules/0/retry/codes/0",
     );
     refuse(
+        rule(json!({"retry": {"attempts": 100}})),
+        "/spec/rules/0/retry/attempts",
+    );
+    refuse(
+        rule(json!({"retry": {"backoff": "2h"}})),
+        "/spec/rules/0/retry/backoff",
+    );
+    refuse(
         json!({"rules": [{"name": "a"}, {"name": "a"}]}),
         "/spec/rules/1/name",
     );

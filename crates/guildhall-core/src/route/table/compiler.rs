@@ -37,6 +37,8 @@ pub struct Compiler {
     hosts: HashMap<HostPattern, BTreeMap<Arc<Precedence>, Arc<CompiledRoute>>>,
     /// How many backends all routes name together.
     backends: usize,
+    /// How many routes have a rule that says something about retries.
+    retrying: usize,
     table: RouteTable,
 }
 
@@ -57,6 +59,7 @@ pub(super) struct CompiledRoute {
     precedence: Arc<Precedence>,
     pub(super) matches: Vec<CompiledMatch>,
     backends: usize,
+    retrying: bool,
 }
 
 /// Where a route stands among those that match equally well: the older first, then by namespace
@@ -133,6 +136,11 @@ impl Compiler {
         self.table.clone()
     }
 
+    /// Whether a rule of any route says something about retries.
+    pub fn has_retries(&self) -> bool {
+        self.retrying > 0
+    }
+
     pub(super) fn known_routes(&self) -> impl Iterator<Item = (&DocumentKey, &CompiledRoute)> {
         let served = self
             .routes
@@ -180,6 +188,7 @@ impl Compiler {
     ) {
         let hosts = self.hosts_of(&route);
         self.backends += route.backends;
+        self.retrying += usize::from(route.retrying);
         for host in &hosts {
             let of_host = self.hosts.entry(host.clone()).or_default();
             of_host.insert(Arc::clone(&route.precedence), Arc::clone(&route));
@@ -193,6 +202,7 @@ impl Compiler {
             return;
         };
         self.backends -= known.route.backends;
+        self.retrying -= usize::from(known.route.retrying);
         for host in known.hosts {
             if let Some(of_host) = self.hosts.get_mut(&host) {
                 of_host.remove(&known.route.precedence);
@@ -256,6 +266,7 @@ impl CompiledRoute {
             precedence,
             matches,
             backends: rules.iter().map(|rule| rule.backend_refs.len()).sum(),
+            retrying: rules.iter().any(|rule| rule.retry.is_some()),
         }
     }
 

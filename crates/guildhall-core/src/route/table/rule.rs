@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::cluster::{ClusterId, ClusterKey, Clusters, Subset};
 use super::fault::Fault;
+use super::retry::RuleRetry;
 use crate::{
     document::{Namespace, Object},
     route::spec::{BackendRef, Filter, HeaderModifier, HttpRoute, Redirect, RouteRule, UrlRewrite},
@@ -35,6 +36,8 @@ pub struct Rule {
     pub request_timeout: Option<Duration>,
     /// `timeouts.backendRequest`; zero switches it off, `None` leaves it to policies.
     pub backend_timeout: Option<Duration>,
+    /// What it says about sending again.
+    pub retry: Option<RuleRetry>,
     /// What fails on purpose.
     pub fault: Option<Fault>,
     /// Done in this order.
@@ -198,9 +201,6 @@ pub(in crate::route) fn unsupported(rule: &RouteRule, index: usize) -> Vec<Unsup
             }
         }
     }
-    if rule.retry.is_some() {
-        note("retry".to_owned(), "retry".to_owned(), false);
-    }
     if rule.session_persistence.is_some() {
         note(
             "sessionPersistence".to_owned(),
@@ -252,6 +252,7 @@ pub(super) fn compile(
         name: rule.name.as_deref().map(Into::into),
         request_timeout: timeouts.request.map(|p| p.get()),
         backend_timeout: timeouts.backend_request.map(|p| p.get()),
+        retry: rule.retry.as_ref().map(RuleRetry::of),
         fault: rule.filters.iter().find_map(Fault::of),
         filters: filters(&rule.filters),
         action,

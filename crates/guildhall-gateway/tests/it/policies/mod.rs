@@ -5,6 +5,7 @@ mod breaker;
 mod fallback;
 mod limits;
 mod retry;
+mod route_retry;
 mod tried;
 
 use std::sync::{

@@ -296,6 +296,14 @@ fn pauses_are_spread_over_the_whole_range() {
             .pause(9, &mut random),
         Duration::ZERO
     );
+    // Over what is left above a shortest pause.
+    let least = Duration::from_millis(90);
+    let backoff = backoff.with_least(least).unwrap();
+    let pauses = [(); 1_000].map(|()| backoff.pause(1, &mut random));
+    let tenth = Duration::from_millis(91);
+    assert!(pauses.iter().all(|pause| *pause >= least));
+    let within = pauses.iter().filter(|pause| **pause < tenth).count();
+    assert!((60..140).contains(&within), "{within}");
 }
 
 proptest! {
@@ -360,6 +368,7 @@ fn what_is_wrong_with_a_policy_is_said() {
         RetryPolicy::default().with_attempts(0).unwrap_err(),
         RetryPolicy::default().with_attempts(101).unwrap_err(),
         Backoff::new(SECOND, Duration::ZERO).unwrap_err(),
+        Backoff::default().with_least(SECOND).unwrap_err(),
         Backoff::new(SECOND, SECOND * 100_000).unwrap_err(),
         BudgetConfig::new(f64::NAN, 1).unwrap_err(),
         BudgetConfig::new(-0.1, 1).unwrap_err(),
