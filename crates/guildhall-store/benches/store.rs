@@ -1,7 +1,7 @@
 //! What a put costs on this disk, how long a start takes, and how much memory the entries need.
 //!
 //! `cargo bench -p guildhall-store` runs for about a minute in `$GUILDHALL_BENCH_DIR` (else the working directory) and
-//! prints tables. `$GUILDHALL_BENCH_ONLY` picks one of `memory`, `puts`, `reopen`. A directory in memory is refused: its
+//! prints tables. `$GUILDHALL_BENCH_ONLY` picks one of `memory`, `puts`, `blobs`, `reopen`. A directory in memory is refused: its
 //! syncs cost nothing.
 #![expect(
     clippy::print_stdout,
@@ -68,6 +68,25 @@ fn main() {
         for (clients, watched) in [(1, false), (64, false), (64, true), (512, false)] {
             let path = scratch.path().join(format!("puts-{clients}-{watched}"));
             runtime.block_on(puts(&path, clients, watched));
+            fs::remove_dir_all(path).unwrap();
+        }
+    }
+    if wanted("blobs") {
+        println!("\nblobs, all different, each acknowledged when durable\n");
+        println!(
+            "| bytes | clients | puts/s | mean ms | p99 ms | CPU µs/put | written bytes/put | gets/s |"
+        );
+        println!("|---|---|---|---|---|---|---|---|");
+        for (bytes, clients) in [
+            (1 << 10, 1),
+            (1 << 10, 64),
+            (10 << 10, 1),
+            (10 << 10, 64),
+            (256 << 10, 64),
+            (1 << 20, 64),
+        ] {
+            let path = scratch.path().join(format!("blobs-{bytes}-{clients}"));
+            runtime.block_on(blobs(&path, bytes, clients));
             fs::remove_dir_all(path).unwrap();
         }
     }
@@ -215,6 +234,63 @@ async fn puts(path: &Path, clients: u64, watched: bool) {
     if let Some(watcher) = watcher {
         watcher.abort();
     }
+}
+
+/// Blobs of this length, put by this many clients, then read by as many.
+async fn blobs(path: &Path, bytes: usize, clients: u64) {
+    let store = Arc::new(Embedded::open(path, Options::default()).unwrap());
+    let stop = Arc::new(AtomicBool::new(false));
+    let (began, processor_before, written_before) = (Instant::now(), processor(), written());
+    let tasks = (0..clients).map(|client| {
+        let (store, stop) = (Arc::clone(&store), Arc::clone(&stop));
+        tokio::spawn(async move {
+            let (mut times, mut hashes) = (Vec::new(), Vec::new());
+            while !stop.load(Relaxed) {
+                let mut content = vec![client as u8; bytes];
+                content[..8].copy_from_slice(&(times.len() as u64).to_le_bytes());
+                let asked = Instant::now();
+                hashes.push(store.blob_put(content.into()).await.unwrap());
+                times.push(asked.elapsed());
+            }
+            (times, hashes)
+        })
+    });
+    let tasks: Vec<_> = tasks.collect();
+    tokio::time::sleep(EACH).await;
+    stop.store(true, Relaxed);
+    let (mut times, mut hashes) = (Vec::new(), Vec::new());
+    for task in tasks {
+        let (more, names) = task.await.unwrap();
+        times.extend(more);
+        hashes.push(names);
+    }
+    let (took, processor) = (began.elapsed(), processor() - processor_before);
+    let written = written() - written_before;
+    times.sort_unstable();
+    let count = times.len() as f64;
+    let began = Instant::now();
+    let readers = hashes.into_iter().map(|hashes| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            for hash in hashes.iter().take(1000) {
+                store.blob_get(*hash).await.unwrap().unwrap();
+            }
+            hashes.len().min(1000)
+        })
+    });
+    let mut read = 0;
+    for reader in readers.collect::<Vec<_>>() {
+        read += reader.await.unwrap();
+    }
+    println!(
+        "| {bytes} | {clients} | {:.0} | {:.2} | {:.2} | {:.1} | {:.0} | {:.0} |",
+        count / took.as_secs_f64(),
+        times.iter().sum::<Duration>().as_secs_f64() * 1e3 / count,
+        times[times.len() * 99 / 100].as_secs_f64() * 1e3,
+        processor.as_secs_f64() * 1e6 / count,
+        written as f64 / count,
+        read as f64 / began.elapsed().as_secs_f64(),
+    );
 }
 
 async fn reopen(path: &Path) {
