@@ -15,6 +15,7 @@ use crate::clock;
 use crate::documents::{Documents, Pages};
 use crate::duty::{self, Duty};
 use crate::fleet::{self, Fleet};
+use crate::history::History;
 use crate::locks::Locks;
 use crate::policies::Policies;
 use crate::registry::Registry;
@@ -143,6 +144,13 @@ impl Control {
     /// Documents of every kind.
     pub fn documents(&self) -> Documents {
         Documents {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// The versions of documents.
+    pub fn history(&self) -> History {
+        History {
             shared: Arc::clone(&self.shared),
         }
     }

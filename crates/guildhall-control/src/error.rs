@@ -2,6 +2,7 @@
 
 use guildhall_core::access::Denied;
 use guildhall_core::document::{DocumentKey, Problems};
+use guildhall_core::history::VersionRef;
 use guildhall_core::registry::LockHolder;
 use guildhall_core::registry::contract::Refused;
 use guildhall_store::{
@@ -19,6 +20,16 @@ pub enum Error {
     /// The document is not there.
     #[error("{0} does not exist; list what does, or create it first")]
     NotFound(DocumentKey),
+    /// The document has no such version, or no longer.
+    #[error("{key} has no version {wanted}; {}", versions(*known))]
+    NoVersion {
+        /// The document.
+        key: DocumentKey,
+        /// What was asked for.
+        wanted: VersionRef,
+        /// From which version to which none is missing; `None`: it has none yet.
+        known: Option<(u32, u32)>,
+    },
     /// The instance has no such check.
     #[error("{instance} has no check {check:?}; it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
     CheckNotFound {
@@ -116,6 +127,15 @@ pub enum Error {
     /// The store refused a transaction that should have been within its rules: a defect.
     #[error("the store refused the transaction; this is a defect, please report it")]
     Store(#[source] Box<CommitError>),
+}
+
+fn versions(known: Option<(u32, u32)>) -> String {
+    match known {
+        Some((oldest, last)) => {
+            format!("it has {oldest} to {last}, and those with a tag: list its history")
+        }
+        None => "its history begins with its next change".to_owned(),
+    }
 }
 
 fn found(current: Option<u64>) -> String {

@@ -5,6 +5,7 @@
 //! back through its watch: nothing here changes what readers see in any other way.
 //!
 //! - [`documents`]: every kind of document: get, list, put, delete.
+//! - [`history`]: the versions of documents that operators write.
 //! - [`registry`]: services, versions and instances: registration, health, discovery, graph.
 //! - [`locks`]: held through a lease, fenced by a token that only grows.
 //! - [`watch`]: subscriptions, long polls, the source of a gateway in the same process.
@@ -24,6 +25,7 @@ pub mod documents;
 pub mod duty;
 mod error;
 pub mod fleet;
+pub mod history;
 pub mod locks;
 mod options;
 pub mod policies;

@@ -7,6 +7,7 @@ use crate::checks::CheckOptions;
 use crate::documents::DocumentOptions;
 use crate::duty::DutyOptions;
 use crate::fleet::FleetOptions;
+use crate::history::HistoryOptions;
 use crate::status::StatusOptions;
 use crate::watch::WatchOptions;
 
@@ -15,6 +16,8 @@ use crate::watch::WatchOptions;
 pub struct Options {
     /// Lists and writes.
     pub documents: DocumentOptions,
+    /// What is kept of documents' pasts.
+    pub history: HistoryOptions,
     /// Watches.
     pub watch: WatchOptions,
     /// The checking of instances.

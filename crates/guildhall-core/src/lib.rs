@@ -7,12 +7,14 @@
 //! - [`document`]: what every document has in common: names, metadata, strict decoding, keys.
 //! - [`registry`]: services, versions, instances; the catalog, discovery, graph, contracts.
 //! - [`route`]: Gateway API routes and how a request finds its backend.
+//! - [`history`]: the versions of a document.
 //! - [`policy`]: resilience rules as documents, merged and compiled.
 //! - [`access`]: who asks, and whether they may.
 //! - [`source`]: how changes of documents reach whoever keeps a snapshot of them.
 
 pub mod access;
 pub mod document;
+pub mod history;
 pub mod policy;
 pub mod registry;
 pub mod route;

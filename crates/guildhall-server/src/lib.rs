@@ -16,6 +16,7 @@ mod reload;
 mod serve;
 pub mod settings;
 mod table;
+mod text_diff;
 mod tls;
 
 pub use cli::run;

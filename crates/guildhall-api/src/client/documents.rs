@@ -6,7 +6,11 @@ use http::header;
 use serde_json::value::RawValue;
 
 use super::{Client, ClientError, Written, answer, call::Call};
-use crate::wire::{Code, List, header::etag, path};
+use crate::wire::{
+    Code, List,
+    header::{COMMENT, encode_comment, etag},
+    path,
+};
 
 /// What a write asks of the document before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,12 +25,14 @@ pub enum Precondition {
 }
 
 /// How a document is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutOptions {
     /// What must hold before.
     pub precondition: Precondition,
     /// Validates and shows the result without writing.
     pub dry_run: bool,
+    /// Why; kept in the document's history.
+    pub comment: Option<String>,
 }
 
 /// Which documents a list holds.
@@ -133,9 +139,7 @@ impl Client {
         options: PutOptions,
     ) -> Result<Written, ClientError> {
         let unsendable = |error: serde_json::Error| ClientError::Unsendable(error.to_string());
-        let portable = document.with_metadata(document.metadata().portable());
-        let portable = portable.with_stored_status(None).map_err(unsendable)?;
-        let body = serde_json::to_vec(&portable).map_err(unsendable)?;
+        let body = serde_json::to_vec(&document.portable()).map_err(unsendable)?;
         self.put_json(&document.key(), body.into(), options).await
     }
 
@@ -147,12 +151,8 @@ impl Client {
         json: Bytes,
         options: PutOptions,
     ) -> Result<Written, ClientError> {
-        let mut call = Call::put(path::document(key)).json_text(json);
-        call = conditional(call, options.precondition)?;
-        if options.dry_run {
-            call.query.add("dryRun", true);
-        }
-        self.call(call).await?.written()
+        let call = Call::put(path::document(key)).json_text(json);
+        self.call(prepared(call, &options)?).await?.written()
     }
 
     /// Writes a document of `kind` under a name that the server makes up.
@@ -176,6 +176,18 @@ impl Client {
         let call = conditional(Call::delete(path::document(key)), precondition)?;
         self.call(call).await?.written_index()
     }
+}
+
+/// Adds what a write's options say.
+pub(super) fn prepared(call: Call, options: &PutOptions) -> Result<Call, ClientError> {
+    let mut call = conditional(call, options.precondition)?;
+    if let Some(comment) = &options.comment {
+        call = call.header(COMMENT, &encode_comment(comment))?;
+    }
+    if options.dry_run {
+        call.query.add("dryRun", true);
+    }
+    Ok(call)
 }
 
 /// Adds the headers of a precondition. A conditional write is not repeatable: its second run

@@ -24,6 +24,7 @@ mod call;
 mod documents;
 mod error;
 mod fleet;
+mod history;
 mod indexes;
 mod locks;
 mod options;

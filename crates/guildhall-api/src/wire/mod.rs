@@ -9,6 +9,7 @@ mod document;
 mod effective;
 mod fleet;
 pub mod header;
+mod history;
 mod list;
 mod lock;
 pub mod path;
@@ -28,6 +29,10 @@ pub use effective::{
     PolicyTarget,
 };
 pub use fleet::{BreakerList, LimitList};
+pub use history::{
+    RecordedVersion, RollbackBody, TagBody, TaggedVersion, VersionDiff, VersionList,
+    VersionListMetadata,
+};
 pub use list::{List, ListMetadata, MAX_LIMIT};
 pub use lock::{AcquireLock, LockToken};
 pub use problem::{PROBLEM_JSON, PolicyRef, Problem};

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use guildhall_core::document::{
     DocumentKey, InstanceId, Kind, Namespace, ServiceName, VersionName,
 };
+use guildhall_core::history::VersionRef;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What every path of the API begins with.
@@ -58,6 +59,35 @@ pub fn document(key: &DocumentKey) -> String {
         }
         _ => format!("{base}/{}/{}", key.kind.plural(), encode(&key.name)),
     }
+}
+
+/// A document's versions.
+pub fn history(key: &DocumentKey) -> String {
+    format!("{}/history", document(key))
+}
+
+/// One version of a document.
+pub fn past_version(key: &DocumentKey, version: &VersionRef) -> String {
+    let word = match version {
+        VersionRef::Number(number) => number.to_string(),
+        VersionRef::Tag(tag) => encode(tag),
+    };
+    format!("{}/versions/{word}", document(key))
+}
+
+/// What leads from one version of a document to another.
+pub fn version_diff(key: &DocumentKey) -> String {
+    format!("{}/diff", document(key))
+}
+
+/// Where a document is rolled back.
+pub fn rollback(key: &DocumentKey) -> String {
+    format!("{}/rollback", document(key))
+}
+
+/// A tag of a document's versions.
+pub fn tag(key: &DocumentKey, tag: &str) -> String {
+    format!("{}/tags/{}", document(key), encode(tag))
 }
 
 /// A service.

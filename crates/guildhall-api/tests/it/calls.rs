@@ -110,6 +110,7 @@ async fn a_write_says_its_condition_and_leaves_out_what_the_server_owns() {
     let options = PutOptions {
         precondition: Precondition::Revision(9),
         dry_run: true,
+        comment: Some("für alle".to_owned()),
     };
     let written = client.put(&owned, options).await.unwrap();
     assert_eq!(written.warnings, ["odd"]);
@@ -121,6 +122,10 @@ async fn a_write_says_its_condition_and_leaves_out_what_the_server_owns() {
     assert_eq!(
         (asked[0].query.as_str(), asked[0].header("if-match")),
         ("dryRun=true", Some("\"9\""))
+    );
+    assert_eq!(
+        asked[0].header("guildhall-comment"),
+        Some("UTF-8''f%C3%BCr%20alle")
     );
     assert_eq!(asked[0].header("x-request-id"), Some("r-7"));
     let body: serde_json::Value = serde_json::from_slice(&asked[0].body).unwrap();

@@ -22,6 +22,12 @@ pub enum Action {
     Release,
     /// Everything was replaced by a snapshot.
     Restore,
+    /// An earlier version of a document was put in its place.
+    Rollback,
+    /// A version of a document was given a name.
+    Tag,
+    /// The name was taken away.
+    Untag,
 }
 
 impl Action {
@@ -34,6 +40,9 @@ impl Action {
             Self::Acquire => "acquire",
             Self::Release => "release",
             Self::Restore => "restore",
+            Self::Rollback => "rollback",
+            Self::Tag => "tag",
+            Self::Untag => "untag",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Deleting a document with all that belongs to it, in one transaction.
 
 use guildhall_core::access::{Caller, Verb, authorize};
-use guildhall_core::document::{DocumentKey, Index, KeyPart, Kind};
+use guildhall_core::document::{Document, DocumentKey, Index, KeyPart, Kind};
 use guildhall_core::registry::timeline;
 use guildhall_store::{CommitError, Compare, MAX_OPERATIONS, Op, Range, Store, Transaction};
 
@@ -9,6 +9,7 @@ use super::Precondition;
 use super::write::refusal;
 use crate::audit::{Action, Outcome};
 use crate::control::Shared;
+use crate::history::{Note, Past};
 use crate::{Error, clock};
 
 /// Authorizes, deletes and audits; answers the index that lacks the document.
@@ -17,9 +18,10 @@ pub(crate) async fn delete(
     caller: &Caller,
     key: &DocumentKey,
     precondition: Precondition,
+    note: &Note,
     dry_run: bool,
 ) -> Result<Index, Error> {
-    let result = attempt(shared, caller, key, precondition, dry_run).await;
+    let result = attempt(shared, caller, key, precondition, note, dry_run).await;
     if !dry_run {
         let outcome = match &result {
             Ok(index) => Outcome::Deleted {
@@ -39,6 +41,7 @@ async fn attempt(
     caller: &Caller,
     key: &DocumentKey,
     precondition: Precondition,
+    note: &Note,
     dry_run: bool,
 ) -> Result<Index, Error> {
     authorize(
@@ -74,6 +77,19 @@ async fn attempt(
             Transaction::new().when(Compare::modified(spec.clone(), entry.modified));
         transaction.then = removal(key);
         transaction.then.extend(doomed);
+        if key.kind.keeps_history() {
+            let mut past = Past::read(&*shared.store, key).await?;
+            past.adopt(&Document::from_stored(
+                key.kind,
+                entry.modified,
+                &entry.value,
+            )?)?;
+            past.next();
+            past.add((clock::wall(), &caller.principal), note, false, None)?;
+            let mut heads = Vec::new();
+            past.join(&mut transaction, &mut heads, &shared.options.history)?;
+            transaction.compare.append(&mut heads);
+        }
         if dry_run {
             return Ok(shared.store.index());
         }

@@ -6,9 +6,10 @@ use guildhall_core::access::{Caller, Verb, authorize};
 use guildhall_core::document::{Document, DocumentKey, Index};
 
 use super::write::{Condition, Put, put};
-use super::{ListQuery, Listed, Precondition, Written, delete, list::list};
+use super::{ListQuery, Listed, Precondition, WriteOptions, Written, delete, list::list};
 use crate::Error;
 use crate::control::Shared;
+use crate::history::Note;
 use crate::view::Routing;
 
 /// Documents of every kind. Cheap to clone.
@@ -45,7 +46,29 @@ impl Documents {
         list(&self.shared, caller, query)
     }
 
+    /// Writes a document: [`Documents::write`] without a comment.
+    ///
+    /// # Errors
+    /// Those of [`Documents::write`].
+    pub async fn put(
+        &self,
+        caller: &Caller,
+        document: Document,
+        precondition: Precondition,
+        dry_run: bool,
+    ) -> Result<Written, Error> {
+        let options = WriteOptions {
+            precondition,
+            dry_run,
+            comment: None,
+        };
+        self.write(caller, document, options).await
+    }
+
     /// Writes a document as its sender wants it; what the server owns in it is ignored.
+    ///
+    /// Where a history is kept, the write becomes a version of the document, in the same
+    /// transaction.
     ///
     /// Unconditional writes are tried again when others write the same document. Writing what
     /// already is succeeds and takes no revision. A `ServiceVersion` goes through
@@ -56,13 +79,18 @@ impl Documents {
     /// # Errors
     /// [`Error::Denied`], [`Error::Invalid`], [`Error::Precondition`], [`Error::TooLarge`],
     /// [`Error::Contention`], and those of the store.
-    pub async fn put(
+    pub async fn write(
         &self,
         caller: &Caller,
         document: Document,
-        precondition: Precondition,
-        dry_run: bool,
+        options: WriteOptions,
     ) -> Result<Written, Error> {
+        let comment = options.comment()?;
+        let WriteOptions {
+            precondition,
+            dry_run,
+            ..
+        } = options;
         let registry = crate::registry::Registry {
             shared: Arc::clone(&self.shared),
         };
@@ -82,6 +110,7 @@ impl Documents {
                 let puts = vec![Put {
                     document,
                     condition: Condition::When(precondition),
+                    note: Note { comment, to: None },
                 }];
                 let written = put(&self.shared, caller, puts, Vec::new(), dry_run).await?;
                 written.into_iter().next().ok_or(Error::NotFound(key))
@@ -95,6 +124,28 @@ impl Documents {
     /// # Errors
     /// [`Error::Denied`], [`Error::NotFound`], [`Error::Precondition`], [`Error::Conflict`],
     /// [`Error::Contention`], and those of the store.
+    pub async fn remove(
+        &self,
+        caller: &Caller,
+        key: &DocumentKey,
+        options: WriteOptions,
+    ) -> Result<Index, Error> {
+        let note = Note {
+            comment: options.comment()?,
+            to: None,
+        };
+        let WriteOptions {
+            precondition,
+            dry_run,
+            ..
+        } = options;
+        delete(&self.shared, caller, key, precondition, &note, dry_run).await
+    }
+
+    /// Deletes a document: [`Documents::remove`] without a comment.
+    ///
+    /// # Errors
+    /// Those of [`Documents::remove`].
     pub async fn delete(
         &self,
         caller: &Caller,
@@ -102,6 +153,11 @@ impl Documents {
         precondition: Precondition,
         dry_run: bool,
     ) -> Result<Index, Error> {
-        delete(&self.shared, caller, key, precondition, dry_run).await
+        let options = WriteOptions {
+            precondition,
+            dry_run,
+            comment: None,
+        };
+        self.remove(caller, key, options).await
     }
 }

@@ -1,6 +1,34 @@
-//! Bounds of lists and writes.
+//! Bounds of lists and writes, and how one write is done.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use guildhall_core::document::Problems;
+use guildhall_core::history;
+
+use super::Precondition;
+
+/// How a document is written or deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// What must hold.
+    pub precondition: Precondition,
+    /// Checks everything and writes nothing.
+    pub dry_run: bool,
+    /// Why, in the author's words; kept where a history is.
+    pub comment: Option<String>,
+}
+
+impl WriteOptions {
+    /// The comment as it is kept.
+    pub(crate) fn comment(&self) -> Result<Option<Arc<str>>, Problems> {
+        let Some(text) = &self.comment else {
+            return Ok(None);
+        };
+        let comment = history::comment(text).map_err(|detail| Problems::one("/comment", detail))?;
+        Ok(comment.map(Arc::from))
+    }
+}
 
 /// How lists and writes are bounded.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use guildhall_store::{CommitError, Compare, Op, Transaction};
 use super::{Precondition, validate::validate};
 use crate::audit::{Action, Outcome};
 use crate::control::Shared;
+use crate::history::{Note, Past, past};
 use crate::{Error, clock, view};
 
 /// A write that was done, or would have been.
@@ -28,6 +29,8 @@ pub struct Written {
 pub(crate) struct Put {
     pub(crate) document: Document,
     pub(crate) condition: Condition,
+    /// What its history says of it, where one is kept.
+    pub(crate) note: Note,
 }
 
 /// When a document is written.
@@ -67,9 +70,13 @@ pub(crate) async fn put(
 ) -> Result<Vec<Written>, Error> {
     let keys: Vec<DocumentKey> = puts.iter().map(|put| put.document.key()).collect();
     // What was only made sure to be there is not what the caller asked for.
-    let asked: Vec<bool> = puts
+    let asked: Vec<Option<Action>> = puts
         .iter()
-        .map(|put| matches!(put.condition, Condition::When(_)))
+        .map(|put| match (put.condition, put.note.to) {
+            (Condition::IfMissing, _) => None,
+            (Condition::When(_), Some(_)) => Some(Action::Rollback),
+            (Condition::When(_), None) => Some(Action::Put),
+        })
         .collect();
     let result = attempt(shared, caller, puts, &keys, beside, dry_run).await;
     if dry_run {
@@ -79,7 +86,7 @@ pub(crate) async fn put(
     match &result {
         Ok(written) => {
             for ((key, written), asked) in keys.iter().zip(written).zip(asked) {
-                if !asked && !written.changed {
+                if asked.is_none() && !written.changed {
                     continue;
                 }
                 let revision = written.index.revision;
@@ -88,14 +95,15 @@ pub(crate) async fn put(
                     (true, true) => Outcome::Created { revision },
                     (true, false) => Outcome::Updated { revision },
                 };
-                shared.audit.write(caller, Action::Put, key, outcome, at);
+                let action = asked.unwrap_or(Action::Put);
+                shared.audit.write(caller, action, key, outcome, at);
             }
         }
         Err(error) => {
-            for (key, _) in keys.iter().zip(asked).filter(|(_, asked)| *asked) {
-                shared
-                    .audit
-                    .write(caller, Action::Put, key, refusal(error), at);
+            for (key, asked) in keys.iter().zip(asked) {
+                if let Some(action) = asked {
+                    shared.audit.write(caller, action, key, refusal(error), at);
+                }
             }
         }
     }
@@ -153,6 +161,8 @@ async fn attempt(
         let mut transaction = Transaction::new();
         // What each write stores; nothing where it changes nothing.
         let mut stored = Vec::with_capacity(puts.len());
+        // Compared after the documents, whose compares stand in their order.
+        let mut heads = Vec::new();
         for (put, known) in puts.iter_mut().zip(&mut known) {
             if admit(put, known).is_err() {
                 // The view may lag behind what the writer has already seen: only the store decides.
@@ -165,12 +175,33 @@ async fn attempt(
                 (_, Some(revision)) => Compare::modified(store_key, revision),
                 (_, None) => Compare::absent(store_key),
             });
-            let value = encode(caller, put, known, now)?;
-            if let Some(value) = &value {
-                transaction = transaction.then(Op::put(known.store_key.clone(), value.clone()));
+            if !changes(put, known) {
+                stored.push(None);
+                continue;
             }
-            stored.push(value);
+            let mut past = match known.key.kind.keeps_history() {
+                true => Some(Past::read(&*shared.store, &known.key).await?),
+                false => None,
+            };
+            if let (Some(past), Some(current)) = (&mut past, &known.current) {
+                past.adopt(current)?;
+            }
+            let version = past.as_mut().map_or(0, Past::next);
+            let value = encode(caller, put, known, version, now)?;
+            transaction = transaction.then(Op::Put {
+                key: known.store_key.clone(),
+                value: value.clone(),
+                lease: None,
+                blobs: past::blobs(&put.document),
+            });
+            if let Some(mut past) = past {
+                let (document, is_new) = ((&put.document, &*value), known.current.is_none());
+                past.add((now, &caller.principal), &put.note, is_new, Some(document))?;
+                past.join(&mut transaction, &mut heads, &shared.options.history)?;
+            }
+            stored.push(Some(value));
         }
+        transaction.compare.append(&mut heads);
         if stored.iter().any(Option::is_some) {
             transaction.then.extend(beside.iter().cloned());
         }
@@ -190,7 +221,8 @@ async fn attempt(
                 return Ok(answer(shared, puts, stored, known, committed.index, true));
             }
             Err(CommitError::Conflict { at, .. }) => {
-                // There is one compare for each document, in their order.
+                // There is one compare for each document, in their order, and then those of heads,
+                // which are read anew in any case.
                 if let Some(known) = known.get_mut(at) {
                     refresh(shared, known).await?;
                 }
@@ -230,26 +262,27 @@ async fn refresh(shared: &Shared, known: &mut Known) -> Result<(), Error> {
     Ok(())
 }
 
-/// The document as it is to be stored, stamped, if the write changes anything.
+/// Whether the write changes anything.
+fn changes(put: &Put, known: &Known) -> bool {
+    known.current.as_ref().is_none_or(|current| {
+        matches!(put.condition, Condition::When(_)) && !current.same_intent(&put.document)
+    })
+}
+
+/// The document as it is to be stored, stamped.
 fn encode(
     caller: &Caller,
     put: &mut Put,
     known: &Known,
+    version: u32,
     now: Timestamp,
-) -> Result<Option<Bytes>, Error> {
-    let created = match &known.current {
-        Some(current)
-            if matches!(put.condition, Condition::IfMissing)
-                || current.same_intent(&put.document) =>
-        {
-            return Ok(None);
-        }
-        Some(current) => current.metadata().created_at,
-        None => None,
-    };
+) -> Result<Bytes, Error> {
+    let current = known.current.as_ref().map(Document::metadata);
+    let created = current.and_then(|current| current.created_at);
     stamp(&mut put.document, caller, created, now);
+    put.document.metadata_mut().version = version;
     // A copy of the exact length: the store keeps it as long as the document lives.
-    Ok(Some(Bytes::copy_from_slice(&put.document.to_stored()?)))
+    Ok(Bytes::copy_from_slice(&put.document.to_stored()?))
 }
 
 /// Fills in what the server owns.
@@ -261,6 +294,7 @@ pub(crate) fn stamp(
 ) {
     let metadata = document.metadata_mut();
     metadata.revision = 0;
+    metadata.version = 0;
     metadata.created_at = Some(created.unwrap_or(now));
     metadata.updated_at = Some(now);
     metadata.updated_by = Some(caller.principal.to_string());

@@ -11,6 +11,7 @@ use guildhall_core::registry::{
 use super::{Discovery, ServiceWritten, health, read, register, timeline};
 use crate::control::Shared;
 use crate::documents::{Precondition, Written, delete};
+use crate::history::Note;
 use crate::{Error, status};
 
 /// The registry. Cheap to clone.
@@ -88,7 +89,8 @@ impl Registry {
         key: &DocumentKey,
         precondition: Precondition,
     ) -> Result<Index, Error> {
-        delete(&self.shared, caller, key, precondition, false).await
+        let note = Note::default();
+        delete(&self.shared, caller, key, precondition, &note, false).await
     }
 
     /// The instance is alive: passes all of its ttl checks. Writes nothing unless that changes

@@ -14,6 +14,7 @@ use crate::Error;
 use crate::control::Shared;
 use crate::documents::write::{Condition, Put, put};
 use crate::documents::{Precondition, Written};
+use crate::history::Note;
 
 /// A service that was written, with its version.
 #[derive(Clone, Debug)]
@@ -44,6 +45,7 @@ pub(super) async fn instance(
         Put {
             document,
             condition: Condition::When(precondition),
+            note: Note::default(),
         },
     ];
     answer(put(shared, caller, puts, Vec::new(), dry_run).await?, 1)
@@ -68,6 +70,7 @@ pub(super) async fn version(
         Put {
             document,
             condition: Condition::When(precondition),
+            note: Note::default(),
         },
     ];
     let written = put(shared, caller, puts, beside.ops.clone(), dry_run).await?;
@@ -106,10 +109,12 @@ pub(super) async fn service(
     let mut puts = vec![Put {
         document,
         condition: Condition::When(precondition),
+        note: Note::default(),
     }];
     puts.extend(version.map(|document| Put {
         document,
         condition: Condition::When(Precondition::None),
+        note: Note::default(),
     }));
     let mut written = put(shared, caller, puts, beside.ops.clone(), dry_run).await?;
     let version = if written.len() > 1 {
@@ -191,6 +196,7 @@ fn missing_service(namespace: Namespace, name: &str) -> Put {
     Put {
         document,
         condition: Condition::IfMissing,
+        note: Note::default(),
     }
 }
 

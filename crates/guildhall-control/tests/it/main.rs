@@ -18,6 +18,7 @@ mod documents;
 mod duty;
 mod embedded;
 mod health;
+mod history;
 mod lists;
 mod locks;
 mod measure;

@@ -56,6 +56,21 @@ macro_rules! documents {
                 match self { $(Self::$kind(object) => check(object),)* }
             }
 
+            /// The blobs that it needs, by their hashes.
+            pub fn blobs(&self) -> Vec<[u8; 32]> {
+                match self { $(Self::$kind(object) => object.spec.blobs(),)* }
+            }
+
+            /// The same without what the platform owns: what a user would write.
+            pub fn portable(&self) -> Self {
+                match self {
+                    $(Self::$kind(object) => Self::$kind(Arc::new(Object::new(
+                        object.metadata.portable(),
+                        object.spec.clone(),
+                    ))),)*
+                }
+            }
+
             /// Takes over the status of `other`, if that is of the same kind.
             pub fn copy_status(&mut self, other: &Self) {
                 match (self, other) {

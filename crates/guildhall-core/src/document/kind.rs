@@ -47,6 +47,12 @@ kinds! {
 }
 
 impl Kind {
+    /// Whether every change of such a document is kept as a version (see [`history`](crate::history)).
+    /// What operators write does; what services say of themselves, all the time, does not.
+    pub const fn keeps_history(self) -> bool {
+        matches!(self, Self::Gateway | Self::HttpRoute | Self::Policy)
+    }
+
     /// The kind a person means by `word`: its name, its plural or its singular, in any case.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| {

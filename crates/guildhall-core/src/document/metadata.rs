@@ -8,7 +8,7 @@ use super::{Namespace, Timestamp};
 
 /// Who a document is and when it changed.
 ///
-/// `revision`, `createdAt`, `updatedAt` and `updatedBy` belong to the server: a PUT ignores
+/// `revision`, `version`, `createdAt`, `updatedAt` and `updatedBy` belong to the server: a PUT ignores
 /// them. `revision` is the store's revision of the last change to the spec; it is the ETag.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -28,6 +28,9 @@ pub struct Metadata {
     /// The revision of the last change to the spec; 0 before the first write.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub revision: u64,
+    /// Which version of the document this is; 0, and not shown, where no history is kept.
+    #[serde(default, skip_serializing_if = "is_unversioned")]
+    pub version: u32,
     /// When the document was first written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
@@ -41,6 +44,10 @@ pub struct Metadata {
 
 fn is_zero(revision: &u64) -> bool {
     *revision == 0
+}
+
+fn is_unversioned(version: &u32) -> bool {
+    *version == 0
 }
 
 impl Metadata {
@@ -57,6 +64,7 @@ impl Metadata {
     pub fn portable(&self) -> Self {
         Self {
             revision: 0,
+            version: 0,
             created_at: None,
             updated_at: None,
             updated_by: None,

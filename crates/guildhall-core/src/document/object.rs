@@ -38,6 +38,12 @@ pub trait Spec:
         }
     }
 
+    /// The blobs that the document needs, by their hashes: the store keeps them as long as the
+    /// document is live or a version of it is kept.
+    fn blobs(&self) -> Vec<[u8; 32]> {
+        Vec::new()
+    }
+
     /// The document's name within kind and namespace.
     fn key_name(&self, metadata: &Metadata) -> String {
         metadata.name.clone()

@@ -20,7 +20,8 @@ Examples:
   guildhall apply -f routes/ -f gateway.json a directory and a file
   cat shop.yaml | guildhall apply -f -
   guildhall apply -f shop.yaml --dry-run     checks on the server, writes nothing
-  guildhall apply -f shop.yaml --diff        shows what changes";
+  guildhall apply -f shop.yaml --diff        shows what changes
+  guildhall apply -f calm.yaml --comment 'checkout needs longer'";
 
 /// Create or change documents, as files say
 #[derive(Debug, Args)]
@@ -35,6 +36,9 @@ pub(super) struct Apply {
     /// Show what changes
     #[arg(long)]
     diff: bool,
+    /// Why; kept in the history of each document that changes
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
 }
 
 impl Apply {
@@ -76,6 +80,7 @@ impl Apply {
         if changed {
             let options = PutOptions {
                 dry_run: self.dry_run,
+                comment: self.comment.clone(),
                 ..PutOptions::default()
             };
             let written = context

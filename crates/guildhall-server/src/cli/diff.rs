@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use guildhall_core::document::Document;
-use similar::TextDiff;
 
 use super::{
     Failure, apply,
@@ -12,6 +11,7 @@ use super::{
     manifest::{self, word},
     output,
 };
+use crate::text_diff;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,27 +57,23 @@ impl Diff {
 
 /// What leads from `before` to `after`, as a unified diff of what users say in them.
 pub(super) fn documents(before: Option<&Document>, after: Option<&Document>) -> String {
-    let text = |document: Option<&Document>| {
-        document.map_or(Ok(String::new()), |document| {
-            output::to_yaml(&portable(document))
-        })
-    };
-    let (Ok(old), Ok(new)) = (text(before), text(after)) else {
-        return String::new();
-    };
     let name = before
         .or(after)
         .map_or_else(String::new, |document| word(&document.key()));
     let is = |document: Option<&Document>, word: &str| match document {
-        None => "/dev/null".to_owned(),
+        None => text_diff::NOTHING.to_owned(),
         Some(_) => format!("{name} ({word})"),
     };
-    let diff = TextDiff::from_lines(&old, &new);
-    let unified = diff
-        .unified_diff()
-        .context_radius(3)
-        .header(&is(before, "there"), &is(after, "file"))
-        .to_string();
+    coloured(text_diff::documents(
+        before,
+        after,
+        &is(before, "there"),
+        &is(after, "file"),
+    ))
+}
+
+/// A unified diff as a terminal shows it.
+pub(super) fn coloured(unified: String) -> String {
     if !output::colours() {
         return unified;
     }
@@ -88,11 +84,4 @@ pub(super) fn documents(before: Option<&Document>, after: Option<&Document>) -> 
         _ => format!("{line}\n"),
     };
     unified.lines().map(colour).collect()
-}
-
-/// The document without what the platform owns: what a user would write.
-pub(super) fn portable(document: &Document) -> Document {
-    let portable = document.with_metadata(document.metadata().portable());
-    // Taking a status away reads nothing, so that it cannot fail.
-    portable.with_stored_status(None).unwrap_or(portable)
 }

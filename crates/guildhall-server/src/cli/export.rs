@@ -2,12 +2,12 @@
 
 use clap::Args;
 use guildhall_api::client::ListQuery;
-use guildhall_core::document::Kind;
+use guildhall_core::document::{Document, Kind};
 
 use super::{
     Failure,
     context::Context,
-    diff, get,
+    get,
     output::{self, Format},
 };
 
@@ -69,7 +69,7 @@ impl Export {
             for why in &listed.skipped {
                 output::warn(why);
             }
-            documents.extend(listed.documents.iter().map(diff::portable));
+            documents.extend(listed.documents.iter().map(Document::portable));
         }
         if context.output == Format::Json {
             return output::json(&serde_json::json!({"items": documents}));

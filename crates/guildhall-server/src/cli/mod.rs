@@ -16,6 +16,7 @@ mod export;
 mod failure;
 mod get;
 mod graph;
+mod history;
 mod impact;
 mod instances;
 mod lock;
@@ -23,6 +24,7 @@ mod manifest;
 mod output;
 mod policy;
 mod register;
+mod rollback;
 mod server;
 mod services;
 mod settings;
@@ -74,6 +76,8 @@ enum Command {
     Delete(delete::Delete),
     Diff(diff::Diff),
     Export(export::Export),
+    History(history::History),
+    Rollback(rollback::Rollback),
     Services(services::Services),
     Instances(instances::Instances),
     Watch(watch::Watch),
@@ -153,6 +157,8 @@ async fn call(command: Command, context: Context) -> Result<(), Failure> {
         Command::Delete(delete) => delete.run(context).await,
         Command::Diff(diff) => diff.run(context).await,
         Command::Export(export) => export.run(context).await,
+        Command::History(history) => history.run(context).await,
+        Command::Rollback(rollback) => rollback.run(context).await,
         Command::Services(services) => services.run(context).await,
         Command::Instances(instances) => instances.run(context).await,
         Command::Breakers(breakers) => breakers.run(context).await,

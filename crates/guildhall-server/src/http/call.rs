@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use guildhall_api::wire::{Code, header as names};
-use guildhall_control::documents::Precondition;
+use guildhall_control::documents::{Precondition, WriteOptions};
 use guildhall_core::{
     access::Caller,
     document::{DocumentKey, Kind, Namespace},
+    history,
 };
 use http::{HeaderMap, header};
 use hyper::body::Incoming;
@@ -47,6 +48,37 @@ impl Call {
             self.namespace()?.clone(),
             self.target.name.as_str(),
         ))
+    }
+
+    /// The document whose past the path names.
+    pub(crate) fn past_key(&self) -> Result<DocumentKey, Refusal> {
+        match self.target.past_of {
+            Some(kind) => self.key(kind),
+            None => Err(refuse(
+                Code::UnknownPath,
+                "no history is kept of such documents",
+            )),
+        }
+    }
+
+    /// Why something is written, by `Guildhall-Comment`.
+    pub(crate) fn comment(&self) -> Result<Option<String>, Refusal> {
+        let Some(value) = self.headers.get(names::COMMENT) else {
+            return Ok(None);
+        };
+        let read = names::decode_comment(value.as_bytes());
+        let text = read.ok_or("it is not UTF-8".to_owned());
+        text.and_then(|text| history::comment(&text))
+            .map_err(|why| refuse(Code::BadRequest, format!("Guildhall-Comment: {why}")))
+    }
+
+    /// How something is written, by the headers and the query.
+    pub(crate) fn write_options(&self) -> Result<WriteOptions, Refusal> {
+        Ok(WriteOptions {
+            precondition: self.precondition()?,
+            dry_run: self.dry_run()?,
+            comment: self.comment()?,
+        })
     }
 
     /// The service and the name under it, of a path that has both.

@@ -149,13 +149,21 @@ pub(crate) async fn put(
     document: Document,
     warnings: &[String],
 ) -> Result<Answer, Refusal> {
-    let (precondition, dry_run) = (call.precondition()?, call.dry_run()?);
+    let options = call.write_options()?;
+    let dry_run = options.dry_run;
+    let unheard = options.comment.is_some() && !document.kind().keeps_history();
+    let plural = document.kind().plural();
     let documents = api.control()?.documents();
     let written = documents
-        .put(&call.caller, document, precondition, dry_run)
+        .write(&call.caller, document, options)
         .await
         .map_err(problem::of)?;
-    written_answer(&written, dry_run, warnings)
+    let mut answer = written_answer(&written, dry_run, warnings)?;
+    if unheard {
+        let warning = format!("no history is kept of {plural}; the comment is ignored");
+        answer::warn(&mut answer, &[warning]);
+    }
+    Ok(answer)
 }
 
 /// The answer to a write.
@@ -202,10 +210,11 @@ async fn write_with_version(
 
 /// `DELETE …/{plural}/{name}`
 pub(crate) async fn delete(api: &Api, call: Call, kind: Kind) -> Result<Answer, Refusal> {
-    let (key, precondition, dry_run) = (call.key(kind)?, call.precondition()?, call.dry_run()?);
+    let (key, options) = (call.key(kind)?, call.write_options()?);
+    let dry_run = options.dry_run;
     let documents = api.control()?.documents();
     let index = documents
-        .delete(&call.caller, &key, precondition, dry_run)
+        .remove(&call.caller, &key, options)
         .await
         .map_err(problem::of)?;
     let mut answer = answer::empty();

@@ -13,6 +13,7 @@ mod discovery;
 mod dispatch;
 mod documents;
 mod fleet;
+mod history;
 mod locks;
 mod metrics;
 pub(crate) mod openapi;

@@ -20,7 +20,7 @@ pub(crate) const LIMIT: &str = "limit";
 pub(crate) const CONTINUE: &str = "continue";
 /// Which kinds a watch is about.
 pub(crate) const KINDS: &str = "kinds";
-/// Where a watch takes itself up again.
+/// Where a watch takes itself up again; of two versions that are compared, the earlier.
 pub(crate) const FROM: &str = "from";
 /// Which service a watch is about, or who is called.
 pub(crate) const SERVICE: &str = "service";
@@ -36,6 +36,9 @@ pub(crate) const LISTENER: &str = "listener";
 pub(crate) const CALLER: &str = "caller";
 /// The state of a breaker.
 pub(crate) const STATE: &str = "state";
+
+/// The later of two versions that are compared; `from` is the earlier.
+pub(crate) const TO: &str = "to";
 
 /// The parameters of a read that can be a long poll or a watch.
 pub(crate) const READ: &[&str] = &[MIN_INDEX, INDEX, WAIT, WATCH];
@@ -70,7 +73,12 @@ pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static
         (Resource::Instances, Method::Get) => DISCOVERY,
         (Resource::Collection(_) | Resource::Instances, Method::Post) => &[DRY_RUN],
         (Resource::Document(_), Method::Get) => READ,
-        (Resource::Document(_), Method::Put | Method::Delete) => &[DRY_RUN],
+        (Resource::Document(_), Method::Put | Method::Delete) | (Resource::Rollback, _) => {
+            &[DRY_RUN]
+        }
+        (Resource::History, _) => &[LIMIT, CONTINUE, MIN_INDEX],
+        (Resource::VersionDiff, _) => &[FROM, TO, MIN_INDEX],
+        (Resource::PastVersion, _) => &[MIN_INDEX],
         (Resource::Graph | Resource::Impact | Resource::Stats, Method::Get) => POLL,
         (Resource::Breakers, Method::Get) => BREAKERS,
         (Resource::EffectivePolicy, Method::Get) => EFFECTIVE,

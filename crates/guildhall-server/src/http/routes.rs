@@ -51,6 +51,16 @@ pub(crate) enum Resource {
     Limits,
     /// `…/policies/effective`
     EffectivePolicy,
+    /// `…/{plural}/{name}/history`
+    History,
+    /// `…/{plural}/{name}/versions/{number}`
+    PastVersion,
+    /// `…/{plural}/{name}/diff`
+    VersionDiff,
+    /// `…/{plural}/{name}/rollback`
+    Rollback,
+    /// `…/{plural}/{name}/tags/{tag}`
+    Tag,
     /// `…/watch`
     Watch,
     /// `/api/v1/status`
@@ -72,7 +82,7 @@ pub(crate) enum Resource {
 const KINDS: usize = Kind::ALL.len();
 
 /// The resources that are not of one kind; those that are asked for most come first.
-const OTHERS: [Resource; 24] = [
+const OTHERS: [Resource; 29] = [
     Resource::Instances,
     Resource::Heartbeat,
     Resource::Watch,
@@ -90,6 +100,11 @@ const OTHERS: [Resource; 24] = [
     Resource::Graph,
     Resource::Impact,
     Resource::Stats,
+    Resource::History,
+    Resource::PastVersion,
+    Resource::VersionDiff,
+    Resource::Rollback,
+    Resource::Tag,
     Resource::Status,
     Resource::Snapshot,
     Resource::Live,
@@ -167,8 +182,10 @@ pub(crate) struct Target {
     pub(crate) scope: Scope,
     /// The document's name in the key's form (`{service}/{id}` for an instance), the service's, or empty.
     pub(crate) name: String,
-    /// The check in `…/checks/{check}`, else empty.
+    /// The check in `…/checks/{check}`, the version in `…/versions/{number}`, the tag in `…/tags/{tag}`, else empty.
     pub(crate) part: String,
+    /// The kind of the document whose past is asked for.
+    pub(crate) past_of: Option<Kind>,
 }
 
 impl Resource {
@@ -212,6 +229,8 @@ impl Resource {
             Self::Document(_) => &[Get, Put, Delete],
             Self::Heartbeat | Self::Check | Self::Maintenance => &[Put],
             Self::LockAcquire | Self::LockRenew | Self::LockRelease | Self::Reports => &[Post],
+            Self::Rollback => &[Post],
+            Self::Tag => &[Put, Delete],
             Self::Snapshot => &[Get, Post],
             _ => &[Get],
         }
@@ -238,6 +257,11 @@ impl Resource {
             Self::Breakers => "breakers",
             Self::Limits => "limits",
             Self::EffectivePolicy => "effective-policy",
+            Self::History => "history",
+            Self::PastVersion => "past-version",
+            Self::VersionDiff => "version-diff",
+            Self::Rollback => "rollback",
+            Self::Tag => "tag",
             Self::Watch => "watch",
             Self::Status => "status",
             Self::Snapshot => "snapshot",
@@ -288,6 +312,7 @@ pub(crate) fn resolve(method: &http::Method, path: &str) -> Result<Target, Refus
         resource,
         name,
         part,
+        past_of,
     } = found.ok_or_else(unknown)?;
     let allowed = resource.methods();
     let Some(method) = Method::of(method).filter(|method| allowed.contains(method)) else {
@@ -303,6 +328,7 @@ pub(crate) fn resolve(method: &http::Method, path: &str) -> Result<Target, Refus
         scope,
         name: decode(&name)?.into_owned(),
         part: decode(part)?.into_owned(),
+        past_of,
     })
 }
 
@@ -311,6 +337,7 @@ struct Found<'a> {
     resource: Resource,
     name: Cow<'a, str>,
     part: &'a str,
+    past_of: Option<Kind>,
 }
 
 #[expect(
@@ -322,6 +349,7 @@ fn found<'a>(resource: Resource) -> Option<Found<'a>> {
         resource,
         name: Cow::Borrowed(""),
         part: "",
+        past_of: None,
     })
 }
 
@@ -330,6 +358,7 @@ fn named<'a>(resource: Resource, name: &'a str) -> Option<Found<'a>> {
         resource,
         name: Cow::Borrowed(name),
         part: "",
+        past_of: None,
     })
 }
 
@@ -340,6 +369,17 @@ fn under<'a>(resource: Resource, service: &str, name: &str) -> Option<Found<'a>>
         resource,
         name: Cow::Owned(format!("{service}/{name}")),
         part: "",
+        past_of: None,
+    })
+}
+
+/// The past of a document, where one is kept of its kind.
+fn past<'a>(resource: Resource, plural: &str, name: &'a str, part: &'a str) -> Option<Found<'a>> {
+    let kind = kind(plural).filter(|kind| kind.keeps_history())?;
+    named(resource, name).map(|found| Found {
+        part,
+        past_of: Some(kind),
+        ..found
     })
 }
 
@@ -372,6 +412,13 @@ fn below<'a>(rest: &[&'a str]) -> Option<Found<'a>> {
         ["limits"] => found(R::Limits),
         ["policies", "effective"] => found(R::EffectivePolicy),
         ["watch"] => found(R::Watch),
+        [plural, name, "history"] => past(R::History, plural, name, ""),
+        [plural, name, "diff"] => past(R::VersionDiff, plural, name, ""),
+        [plural, name, "rollback"] => past(R::Rollback, plural, name, ""),
+        [plural, name, "versions", version] if !version.is_empty() => {
+            past(R::PastVersion, plural, name, version)
+        }
+        [plural, name, "tags", tag] if !tag.is_empty() => past(R::Tag, plural, name, tag),
         [plural] => found(R::Collection(kind(plural)?)),
         [plural, name] => {
             let kind = kind(plural)?;
@@ -483,6 +530,11 @@ mod tests {
             "/api/v1/locks/l/acquire",
             "LockAcquire default \"l\" \"\"",
         );
+        check(
+            get(),
+            "/api/v1/policies/calm/versions/v1%2Eb",
+            "PastVersion default \"calm\" \"v1.b\"",
+        );
         check(get(), "/healthz", "Live - \"\" \"\"");
     }
 
@@ -501,6 +553,8 @@ mod tests {
             "/api/v1",
             "/api/v1/teapots",
             "/api/v1/instances/a",
+            "/api/v1/services/a/history",
+            "/api/v1/policies/a/tags/",
             "/api/v1/services//instances",
             "/x/y",
         ] {

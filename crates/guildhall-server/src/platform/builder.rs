@@ -7,9 +7,10 @@ use guildhall_control::{
     Options,
     audit::{AuditSink, FileSink, FileSinkOptions},
     checks::CheckOptions,
+    history::HistoryOptions,
     watch::WatchOptions,
 };
-use guildhall_store::embedded::{HistoryOptions, Options as StoreOptions};
+use guildhall_store::embedded::{HistoryOptions as Revisions, Options as StoreOptions};
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{
@@ -236,7 +237,7 @@ fn api_options(settings: &Settings) -> ApiOptions {
 fn store_options(settings: &Settings) -> StoreOptions {
     let store = &settings.store;
     let mut options = StoreOptions {
-        history: HistoryOptions {
+        history: Revisions {
             revisions: store.history_revisions,
             bytes: usize::try_from(store.history_bytes.0).unwrap_or(usize::MAX),
             age: store.history_age.get(),
@@ -264,6 +265,9 @@ fn control_options(settings: &Settings) -> Result<Options, StartError> {
         sink = Some(Arc::new(file) as Arc<dyn AuditSink>);
     }
     Ok(Options {
+        history: HistoryOptions {
+            keep: settings.history.keep,
+        },
         watch: WatchOptions {
             queue: settings.watch.queue,
             history: settings.watch.history,

@@ -17,7 +17,7 @@ pub use error::{Finding, SettingsError, Source};
 use field::{Field, Section};
 pub(crate) use load::{Flag, Layers, not_toml};
 pub(crate) use reference::{reference, show};
-pub use sections::{Api, Audit, Auth, Checks, Gateway, Log, Server, Store, Watch};
+pub use sections::{Api, Audit, Auth, Checks, Gateway, History, Log, Server, Store, Watch};
 pub(crate) use validate::findings as validate;
 use value::Given;
 pub use value::{AccessLog, LogFormat, Role, Secret, Size};
@@ -37,6 +37,8 @@ pub struct Settings {
     pub audit: Audit,
     /// The control store.
     pub store: Store,
+    /// The versions of documents.
+    pub history: History,
     /// Watches and long polls.
     pub watch: Watch,
     /// The checking of instances.
@@ -55,6 +57,7 @@ macro_rules! sections {
             log: Log,
             audit: Audit,
             store: Store,
+            history: History,
             watch: Watch,
             checks: Checks,
             gateway: Gateway

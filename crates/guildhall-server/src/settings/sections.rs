@@ -116,6 +116,14 @@ section! {
 }
 
 section! {
+    /// The versions of documents that operators write.
+    History = "history" {
+        /// How many versions of each document are kept, at least 2; those with a tag stay beside them.
+        keep: u32 = 100, "1000";
+    }
+}
+
+section! {
     /// Watches and long polls.
     Watch = "watch" {
         /// How many events may wait for one watcher; one more and it starts over from the current state.

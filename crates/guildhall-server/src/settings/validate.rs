@@ -1,5 +1,6 @@
 //! What only makes sense together: which combinations of settings are refused, and what to do instead.
 
+use guildhall_control::history::HistoryOptions;
 use guildhall_core::document::Period;
 
 use super::{Finding, Loaded, Role, Settings, Source};
@@ -7,7 +8,7 @@ use super::{Finding, Loaded, Role, Settings, Source};
 /// Everything wrong with settings that parse.
 pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     let settings = &loaded.settings;
-    let rules: [(&str, Option<String>); 14] = [
+    let rules: [(&str, Option<String>); 15] = [
         ("server.roles", roles(settings)),
         ("server.control", control(settings)),
         ("api.listen", exposed(settings)),
@@ -27,6 +28,7 @@ pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
         ),
         ("store.segment_size", segment(settings)),
         ("gateway.max_head", head(settings)),
+        ("history.keep", versions(settings.history.keep)),
         ("watch.queue", at_least_one(settings.watch.queue)),
         (
             "checks.concurrency",
@@ -54,6 +56,13 @@ pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
         })
     });
     wrong.collect()
+}
+
+fn versions(keep: u32) -> Option<String> {
+    let least = HistoryOptions::LEAST;
+    (keep < least).then(|| {
+        format!("{keep} is too few: at least {least}, the live version and the one it replaced")
+    })
 }
 
 fn roles(settings: &Settings) -> Option<String> {

@@ -30,7 +30,7 @@ pub(crate) fn command_at(url: &str, arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(node: &Node, arguments: &[&str]) -> Done {
+pub(crate) async fn run(node: &Node, arguments: &[&str]) -> Done {
     done(&mut command(node, arguments)).await
 }
 

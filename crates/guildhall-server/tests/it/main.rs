@@ -10,6 +10,7 @@ mod discovery;
 mod documents;
 mod fleet;
 mod gateway;
+mod history;
 mod lifecycle;
 mod locks;
 mod orders;

@@ -137,7 +137,7 @@ impl Registrar {
         if let Some(service) = self.documents.service(&self.identity) {
             let options = PutOptions {
                 precondition: Precondition::Absent,
-                dry_run: false,
+                ..PutOptions::default()
             };
             match self.client.put(&service, options).await {
                 // Operators have described it already.

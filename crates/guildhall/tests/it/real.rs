@@ -151,9 +151,12 @@ async fn the_client_and_the_server_agree() {
     assert_eq!((dry.created, dry.index), (true, dry.index));
     let absent = PutOptions {
         precondition: Precondition::Absent,
-        dry_run: false,
+        ..PutOptions::default()
     };
-    let written = api.put(&object("users").into(), absent).await.unwrap();
+    let written = api
+        .put(&object("users").into(), absent.clone())
+        .await
+        .unwrap();
     assert!(written.created && written.index.is_some());
     let error = api.put(&object("users").into(), absent).await.unwrap_err();
     assert_eq!(error.code(), Some(Code::PreconditionFailed), "{error}");

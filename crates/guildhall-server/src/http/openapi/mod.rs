@@ -43,6 +43,7 @@ pub(crate) fn document() -> Value {
         "security": [{}, {"token": []}],
         "tags": [
             {"name": "documents", "description": "What users define, whatever its kind."},
+            {"name": "history", "description": "The versions of the documents that operators write, and the way back."},
             {"name": "registry", "description": "Services, their versions and instances; discovery and the graph."},
             {"name": "locks", "description": "Leases with fencing tokens, for leader election and the like."},
             {"name": "fleet", "description": "Breakers and limits of gateways and services, as they report them."},
@@ -91,12 +92,21 @@ fn headers() -> Value {
 fn described(operation: &Operation) -> Value {
     let mut parameters = parameters::of_path(&operation.path);
     for name in params::accepted(operation.resource, operation.method) {
-        parameters.push(parameters::of_query(name));
+        parameters.push(match operation.resource {
+            Resource::VersionDiff => parameters::of_version(name),
+            _ => parameters::of_query(name),
+        });
     }
-    let conditional = matches!(operation.resource, Resource::Document(_))
-        && matches!(operation.method, Method::Put | Method::Delete);
-    if conditional {
+    let written = match operation.resource {
+        Resource::Document(kind) if operation.method != Method::Get => Some(kind.keeps_history()),
+        Resource::Rollback => Some(true),
+        _ => None,
+    };
+    if let Some(keeps_history) = written {
         parameters.extend(parameters::conditions());
+        if keeps_history {
+            parameters.push(parameters::comment());
+        }
     }
     if operation.resource == Resource::Watch {
         parameters.push(parameters::last_event_id());

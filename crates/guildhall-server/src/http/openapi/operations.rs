@@ -40,7 +40,7 @@ pub(super) fn all() -> impl Iterator<Item = Operation> {
     Kind::ALL
         .iter()
         .copied()
-        .flat_map(of_kind)
+        .flat_map(|kind| of_kind(kind).chain(past(kind)))
         .chain(registry())
         .chain(locks())
         .chain(fleet())
@@ -130,6 +130,79 @@ fn of_kind(kind: Kind) -> impl Iterator<Item = Operation> {
         operation(one, Method::Delete, &document, "delete", format!("Deletes a {word}."), None, Answers::Nothing),
     ]
     .into_iter()
+}
+
+/// What can be asked of the past of a kind's documents.
+fn past(kind: Kind) -> impl Iterator<Item = Operation> {
+    use Method::{Delete, Get, Post, Put};
+    use Resource as R;
+    let (schema, _, word) = words(kind);
+    let document = document_path(kind);
+    let operation =
+        |(method, resource), path: &str, id: String, summary: String, body, answers| Operation {
+            resource,
+            method,
+            path: format!("{document}/{path}"),
+            id,
+            tag: "history",
+            summary,
+            description: None,
+            body,
+            answers,
+        };
+    let all = [
+        operation(
+            (Get, R::History),
+            "history",
+            format!("list{schema}History"),
+            format!("Lists the versions of a {word}, the newest first."),
+            None,
+            Answers::Json("VersionList"),
+        ),
+        operation(
+            (Get, R::PastVersion),
+            "versions/{number}",
+            format!("get{schema}Version"),
+            format!("Reads a version of a {word}, with what it said."),
+            None,
+            Answers::Json("RecordedVersion"),
+        ),
+        operation(
+            (Get, R::VersionDiff),
+            "diff",
+            format!("diff{schema}Versions"),
+            format!("Says what leads from one version of a {word} to another."),
+            None,
+            Answers::Json("VersionDiff"),
+        ),
+        operation(
+            (Post, R::Rollback),
+            "rollback",
+            format!("rollback{schema}"),
+            format!(
+                "Puts an earlier version of a {word} in the place of what is there, or of nothing: as a new version."
+            ),
+            Some("RollbackBody"),
+            Answers::Written(schema),
+        ),
+        operation(
+            (Put, R::Tag),
+            "tags/{tag}",
+            format!("tag{schema}Version"),
+            format!("Names a version of a {word}: it is kept as long as it has a name."),
+            Some("TagBody"),
+            Answers::Json("TagBody"),
+        ),
+        operation(
+            (Delete, R::Tag),
+            "tags/{tag}",
+            format!("untag{schema}Version"),
+            format!("Takes a name of a version of a {word} away."),
+            None,
+            Answers::Nothing,
+        ),
+    ];
+    all.into_iter().filter(move |_| kind.keeps_history())
 }
 
 struct Row {

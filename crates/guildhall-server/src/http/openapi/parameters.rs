@@ -17,6 +17,8 @@ pub(super) fn of_path(path: &str) -> Vec<Value> {
         "id" => "An instance's id.",
         "version" => "A version's name.",
         "check" => "A check's name.",
+        "number" => "A version's number, or a tag.",
+        "tag" => "A tag: a name that is no number.",
         "code" => "A problem's code.",
         _ => "",
     };
@@ -130,6 +132,25 @@ pub(super) fn conditions() -> Vec<Value> {
             "`*`: writes only if there is no such document; 412 otherwise.",
         ),
     ]
+}
+
+/// Why something is written.
+pub(super) fn comment() -> Value {
+    json!({
+        "name": "Guildhall-Comment", "in": "header",
+        "description": "Why, for the document's history: at most 1024 bytes, other letters than ASCII as RFC 8187 writes them.",
+        "schema": {"type": "string"},
+    })
+}
+
+/// A parameter that names a version, or any other.
+pub(super) fn of_version(name: &str) -> Value {
+    let description = match name {
+        params::FROM => "A version, by its number or a tag; the one before `to` if absent.",
+        params::TO => "A version, by its number or a tag; the last if absent.",
+        _ => return of_query(name),
+    };
+    json!({"name": name, "in": "query", "description": description, "schema": {"type": "string"}})
 }
 
 /// The header with which browsers resume an event stream.

@@ -1,0 +1,78 @@
+//! `guildhall rollback`: an earlier version in the place of what is there.
+
+use clap::Args;
+use guildhall_api::client::{Precondition, PutOptions};
+use guildhall_core::history::VersionRef;
+
+use super::{Failure, context::Context, diff, history::one, manifest::word, output};
+
+const EXAMPLES: &str = "\
+Examples:
+  guildhall rollback policy calm --to 3 --comment 'the breaker opened too late'
+  guildhall rollback httproute shop --to good      a tag: guildhall history httproute shop --tag good=3
+  guildhall rollback policy calm --to 3 --dry-run  checks on the server and shows what would change
+
+What was deleted is rolled back to like anything else. The rollback is a version, too.";
+
+/// Put an earlier version of a document in its place
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Rollback {
+    /// What kind of document; or KIND/NAME
+    #[arg(value_name = "KIND")]
+    kind: String,
+    /// The document's name
+    name: Option<String>,
+    /// The version, by its number or a tag
+    #[arg(long, value_name = "VERSION")]
+    to: String,
+    /// Why; kept in the document's history
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+    /// Only if the document still stands at this revision
+    #[arg(long, value_name = "REVISION")]
+    if_revision: Option<u64>,
+    /// Check on the server and show what would change, write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Rollback {
+    pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
+        let key = one(&self.kind, self.name, &context.namespace)?;
+        let refused = |error| Failure::call(format!("{} was not rolled back", word(&key)), &error);
+        let current = match context.client.get(&key).await {
+            Ok(current) => Some(current),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(refused(error)),
+        };
+        let options = PutOptions {
+            precondition: self
+                .if_revision
+                .map_or(Precondition::None, Precondition::Revision),
+            dry_run: self.dry_run,
+            comment: self.comment,
+        };
+        let to = VersionRef::of(&self.to);
+        let written = context
+            .client
+            .rollback(&key, &to, &options)
+            .await
+            .map_err(refused)?
+            .document;
+        let version = written.metadata().version;
+        let same = current
+            .as_ref()
+            .is_some_and(|current| current.metadata().version == version);
+        let said = match (same, self.dry_run) {
+            (true, _) => format!("says what version {} says already", self.to),
+            (false, true) => format!("would be version {version} (dry run)"),
+            (false, false) => format!("rolled back to {}: version {version}", self.to),
+        };
+        let shown = match self.dry_run && !same {
+            true => diff::documents(current.as_ref(), Some(&written)),
+            false => String::new(),
+        };
+        output::text(&format!("{shown}{} {said}\n", word(&key)))
+    }
+}
