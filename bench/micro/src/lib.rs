@@ -46,6 +46,8 @@ pub struct Cost {
 /// How long a turn is, and how many turns each contender takes.
 const TURN: f64 = 4e6;
 const TURNS: usize = 41;
+/// The same where threads meet: whether two of them collide all the time or hardly ever is settled anew in each turn.
+const TURNS_TOGETHER: usize = 401;
 
 /// What was measured so far.
 static TABLES: Mutex<Vec<results::Table>> = Mutex::new(Vec::new());
@@ -70,7 +72,8 @@ pub fn compare(group: &str, threads: usize, contenders: &[Contender<'_>]) -> Vec
         .map(|one| calls_of_a_turn(one, threads))
         .collect();
     let mut turns = vec![(Vec::new(), Vec::new()); contenders.len()];
-    for turn in 0..TURNS {
+    let turns_each = if threads > 1 { TURNS_TOGETHER } else { TURNS };
+    for turn in 0..turns_each {
         for at in 0..contenders.len() {
             // Nobody always runs behind the same other one.
             let at = (at + turn) % contenders.len();

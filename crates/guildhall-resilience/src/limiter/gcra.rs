@@ -104,7 +104,7 @@ impl Rate {
 // A line of its own: a neighbour that is written often would slow every check down.
 #[repr(align(64))]
 pub struct Gcra {
-    tat: AtomicU64,
+    tat: Own,
     interval: AtomicU64,
     window: AtomicU64,
     origin: Origin,
@@ -112,12 +112,26 @@ pub struct Gcra {
     quota: Mutex<Quota>,
 }
 
+/// The number that every admitted request writes, on a line of its own: what is only read stays in every core's cache.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Own(AtomicU64);
+
+impl std::ops::Deref for Own {
+    type Target = AtomicU64;
+
+    #[inline]
+    fn deref(&self) -> &AtomicU64 {
+        &self.0
+    }
+}
+
 impl Gcra {
     /// A limiter of which nothing is used up.
     pub fn new(quota: Quota, now: Instant) -> Self {
         let rate = Rate::new(&quota);
         Self {
-            tat: AtomicU64::new(0),
+            tat: Own(AtomicU64::new(0)),
             interval: AtomicU64::new(rate.interval),
             window: AtomicU64::new(rate.window),
             origin: Origin::new(now),

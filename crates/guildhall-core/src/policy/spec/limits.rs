@@ -39,7 +39,7 @@ object! {
         /// `TokenBucket`: each key has the limit for itself; without it all requests share one.
         key "key": RequestKey, default "none", from "Envoy Gateway's `clientSelectors` of type Distinct";
         optional
-        /// With `key`: how many keys are remembered at once, 1 to 1,000,000; the one that was used longest ago goes first.
+        /// With `key`: how many keys are remembered at once, 1 to 1,000,000; one that nobody asked for lately goes first.
         max_keys "maxKeys": u32, default "10000", from "Guildhall";
         optional
         /// `LeakyQueue`, `WarmUp`: how long a request may have to wait for its turn before it is refused, up to 1h.

@@ -1,16 +1,28 @@
 //! A limit for each key: a client, a header's value, a path parameter.
 //!
-//! Keys come from outside, so their number is bounded: the least recently used one goes. That forgets what it had used
-//! up, which helps nobody to cheat: a key that is hammered is recently used. How often it happened is counted
-//! ([`KeyedStats`]), apart for keys that had nothing used up, which lose nothing.
+//! Keys come from outside, so their number is bounded, and so is what each of them costs: a cache line and two to four
+//! words of an index, whatever its length. When all places are taken, a newcomer gets one by *second chance* (CLOCK): a
+//! hand goes round the places and takes the first one whose key nobody asked for since it last passed. That forgets what
+//! the key had used up, which helps nobody to cheat: a key that is hammered, refused or not, has been asked for. Only
+//! where every single key was asked for since, one of them has to go. How often keys went is counted ([`KeyedStats`]),
+//! apart for those that had nothing used up, which lose nothing.
 //!
-//! Large limiters are split into shards by hash, each with a lock and a list of its own, so that threads rarely meet;
-//! the order of use is each shard's. The hasher is keyed by default, as outsiders choose the keys.
+//! A known key is looked up and judged without a lock, and without writing anything that keys share; newcomers and edits
+//! take a lock. Large limiters are split into shards by hash, so that newcomers rarely meet; each shard has a hand and an
+//! equal part of the capacity.
+//!
+//! Keys are not kept but told apart by their hash, all 64 bits of it. Two of a million keys have the same one, and with
+//! it one limit, with a chance of 1 to 37 million. The hasher is keyed by default, so that outsiders, who choose the keys,
+//! cannot know which ones would.
 
+mod entry;
+mod index;
+mod levels;
 mod shard;
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::marker::PhantomData;
 use std::time::Instant;
 
 use super::gcra::Rate;
@@ -20,14 +32,14 @@ use crate::origin::Origin;
 use crate::sync::{Mutex, lock};
 use shard::Shard;
 
-/// Below this many keys there is one shard, with an exact order of use.
+/// Below this many keys there is one shard, which is full only when all of them are there.
 const SHARDED_FROM: usize = 1024;
-/// As many as any machine needs; a power of two.
-const SHARDS: usize = 64;
+/// Enough for newcomers, who alone take locks; a power of two.
+const SHARDS: usize = 16;
 
 /// A [`Gcra`](super::Gcra) for each key, with at most so many keys.
 ///
-/// A known key costs no allocation; an unknown one is cloned, and the slab grows with the keys up to the capacity.
+/// No key costs an allocation of its own; the places grow with the keys, doubling, up to the capacity.
 ///
 /// ```
 /// use guildhall_resilience::limiter::{Keyed, Quota};
@@ -43,16 +55,12 @@ const SHARDS: usize = 64;
 /// ```
 #[derive(Debug)]
 pub struct Keyed<K, S = RandomState> {
-    shards: Box<[Padded<K>]>,
+    shards: Box<[Shard]>,
     hasher: S,
     origin: Origin,
     quota: Mutex<Quota>,
+    keys: PhantomData<fn(&K)>,
 }
-
-/// A shard in cache lines of its own: two, as processors fetch them in pairs.
-#[derive(Debug)]
-#[repr(align(128))]
-struct Padded<K>(Mutex<Shard<K>>);
 
 /// How full a keyed limiter is, and what that has cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +84,8 @@ impl<K: Hash + Eq> Keyed<K> {
 }
 
 impl<K: Hash + Eq, S: BuildHasher> Keyed<K, S> {
-    /// The same with a hasher of your own; an unkeyed one only for keys that no outsider chooses.
+    /// The same with a hasher of your own: good in each of its 64 bits, as keys are told apart by them; an unkeyed one
+    /// only for keys that no outsider chooses.
     ///
     /// # Errors
     /// As [`new`](Keyed::new).
@@ -96,13 +105,14 @@ impl<K: Hash + Eq, S: BuildHasher> Keyed<K, S> {
         // No more than the capacity together; a remainder is spread over the first shards.
         let shards = (0..shards)
             .map(|at| capacity / shards + usize::from(at < capacity % shards))
-            .map(|capacity| Padded(Mutex::new(Shard::new(rate, capacity as u32))))
+            .map(|capacity| Shard::new(rate, capacity as u32))
             .collect();
         Ok(Self {
             shards,
             hasher,
             origin: Origin::new(now),
             quota: Mutex::new(quota),
+            keys: PhantomData,
         })
     }
 
@@ -114,7 +124,7 @@ impl<K: Hash + Eq, S: BuildHasher> Keyed<K, S> {
     pub fn check<Q>(&self, key: &Q, now: Instant) -> Result<Allowed, Limited>
     where
         K: Borrow<Q>,
-        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+        Q: Hash + Eq + ?Sized,
     {
         self.check_n(key, 1, now)
     }
@@ -126,11 +136,10 @@ impl<K: Hash + Eq, S: BuildHasher> Keyed<K, S> {
     pub fn check_n<Q>(&self, key: &Q, n: u32, now: Instant) -> Result<Allowed, Limited>
     where
         K: Borrow<Q>,
-        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+        Q: Hash + Eq + ?Sized,
     {
-        let hash = self.hasher.hash_one(key);
-        let now = self.origin.nanos(now);
-        lock(self.shard(hash)).check(hash, key, n, now)
+        let print = self.print(key);
+        self.shard(print).check(print, n, self.origin.nanos(now))
     }
 
     /// Where a key stands; takes nothing, and does not count as use.
@@ -139,15 +148,15 @@ impl<K: Hash + Eq, S: BuildHasher> Keyed<K, S> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let hash = self.hasher.hash_one(key);
-        lock(self.shard(hash)).status(hash, key, self.origin.nanos(now))
+        let print = self.print(key);
+        self.shard(print).status(print, self.origin.nanos(now))
     }
 
     /// How full it is.
     pub fn stats(&self) -> KeyedStats {
         let mut all = KeyedStats::default();
         for shard in &self.shards {
-            let stats = lock(&shard.0).stats();
+            let stats = shard.stats();
             all.keys += stats.keys;
             all.evicted += stats.evicted;
             all.forgotten += stats.forgotten;
@@ -166,15 +175,21 @@ impl<K: Hash + Eq, S: BuildHasher> Keyed<K, S> {
         let mut held = lock(&self.quota);
         let now = self.origin.nanos(now);
         for shard in &self.shards {
-            lock(&shard.0).reconfigure(Rate::new(&quota), now);
+            shard.reconfigure(Rate::new(&quota), now);
         }
         *held = quota;
     }
 
+    /// A key's fingerprint; never 0.
     #[inline]
-    fn shard(&self, hash: u64) -> &Mutex<Shard<K>> {
-        // Not the highest bits: the table's tags are made of them.
-        let at = (hash >> 40) as usize & (self.shards.len() - 1);
-        &self.shards[at].0
+    fn print<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+        self.hasher.hash_one(key).max(1)
+    }
+
+    #[inline]
+    fn shard(&self, print: u64) -> &Shard {
+        // Bits that neither the index's slot nor its words are made of.
+        let at = (print >> 28) as usize & (self.shards.len() - 1);
+        &self.shards[at]
     }
 }

@@ -1,159 +1,176 @@
-//! One shard of a keyed limiter: a table from key to place, and the places in the order of use.
-
-use std::borrow::Borrow;
-
-use hashbrown::HashTable;
+//! One shard of a keyed limiter: places, an index of them, and the hand that finds a place for a newcomer.
 
 use super::super::gcra::Rate;
 use super::super::{Allowed, Limited, RateLimit};
 use super::KeyedStats;
-use crate::linked::Linked;
+use super::entry::Entry;
+use super::index::Index;
+use super::levels::{FIRST, Levels, first_of, locate};
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{Mutex, lock};
 
 #[derive(Debug)]
-pub(super) struct Shard<K> {
-    rate: Rate,
+#[repr(align(128))]
+pub(super) struct Shard {
+    interval: AtomicU64,
+    window: AtomicU64,
+    index: Index,
+    places: Levels<Entry>,
+    /// Who adds, takes out or edits; on lines of its own, so that they disturb nobody who only looks up.
+    clock: Locked,
+}
+
+#[derive(Debug)]
+#[repr(align(128))]
+struct Locked(Mutex<Clock>);
+
+/// Who has places, and which one is looked at next when one is needed.
+#[derive(Debug)]
+struct Clock {
     capacity: u32,
-    /// Places in the slab, by hash.
-    places: HashTable<u32>,
-    /// The most recently used key first.
-    entries: Linked<Entry<K>>,
+    len: u32,
+    hand: u32,
     evicted: u64,
     forgotten: u64,
 }
 
-#[derive(Debug)]
-struct Entry<K> {
-    hash: u64,
-    tat: u64,
-    key: K,
-}
-
-impl<K: Eq> Shard<K> {
+impl Shard {
     pub(super) fn new(rate: Rate, capacity: u32) -> Self {
         Self {
-            rate,
-            capacity,
-            places: HashTable::new(),
-            entries: Linked::new(),
-            evicted: 0,
-            forgotten: 0,
+            interval: AtomicU64::new(rate.interval),
+            window: AtomicU64::new(rate.window),
+            index: Index::new(),
+            places: Levels::new(),
+            clock: Locked(Mutex::new(Clock {
+                capacity,
+                len: 0,
+                hand: 0,
+                evicted: 0,
+                forgotten: 0,
+            })),
         }
     }
 
     #[inline]
-    pub(super) fn check<Q>(
-        &mut self,
-        hash: u64,
-        key: &Q,
-        n: u32,
-        now: u64,
-    ) -> Result<Allowed, Limited>
-    where
-        K: Borrow<Q>,
-        Q: Eq + ToOwned<Owned = K> + ?Sized,
-    {
-        let rate = self.rate;
-        let cost = rate.cost(n);
-        let Some(place) = self.find(hash, key) else {
-            let Some(cost) = cost else {
-                return Err(rate.limited(0, now, None));
-            };
-            // Within the burst, so it fits a key that has used nothing.
-            let tat = now + cost;
-            self.insert(
-                Entry {
-                    hash,
-                    tat,
-                    key: key.to_owned(),
-                },
-                now,
-            );
-            return Ok(rate.allowed(tat, now));
-        };
-        self.entries.move_to_front(place);
-        let tat = self.entries.get_mut(place).map(|entry| &mut entry.tat);
-        let (Some(tat), Some(cost)) = (tat, cost) else {
-            return Err(rate.limited(self.tat(place), now, None));
-        };
-        match rate.next(*tat, now, cost) {
-            Ok(next) => {
-                *tat = next;
-                Ok(rate.allowed(next, now))
-            }
-            Err(early) => Err(rate.limited(*tat, now, Some(early))),
+    pub(super) fn check(&self, print: u64, n: u32, now: u64) -> Result<Allowed, Limited> {
+        let rate = self.rate();
+        let known = self.find(print, |entry| entry.take(print, rate, rate.cost(n), now));
+        match known {
+            Some(answer) => answer,
+            None => self.check_or_add(print, n, now),
         }
     }
 
-    pub(super) fn status<Q>(&self, hash: u64, key: &Q, now: u64) -> RateLimit
-    where
-        K: Borrow<Q>,
-        Q: Eq + ?Sized,
-    {
-        let tat = self.find(hash, key).map_or(0, |place| self.tat(place));
-        self.rate.allowed(tat, now).status()
+    /// The same, with the lock held: no place changes hands.
+    #[cold]
+    fn check_or_add(&self, print: u64, n: u32, now: u64) -> Result<Allowed, Limited> {
+        let mut clock = lock(&self.clock.0);
+        let rate = self.rate();
+        let cost = rate.cost(n);
+        if let Some(answer) = self.find(print, |entry| entry.take(print, rate, cost, now)) {
+            return answer;
+        }
+        let Some(cost) = cost else {
+            return Err(rate.limited(0, now, None));
+        };
+        // Within the burst, so it fits a key that has used nothing.
+        let tat = now + cost;
+        self.add(&mut clock, print, tat, now);
+        Ok(rate.allowed(tat, now))
+    }
+
+    pub(super) fn status(&self, print: u64, now: u64) -> RateLimit {
+        let look = || self.find(print, |entry| entry.tat_of(print));
+        let tat = look().or_else(|| {
+            let _held = lock(&self.clock.0);
+            look()
+        });
+        self.rate().allowed(tat.unwrap_or(0), now).status()
     }
 
     pub(super) fn stats(&self) -> KeyedStats {
+        let clock = lock(&self.clock.0);
         KeyedStats {
-            keys: self.entries.len() as usize,
-            evicted: self.evicted,
-            forgotten: self.forgotten,
+            keys: clock.len as usize,
+            evicted: clock.evicted,
+            forgotten: clock.forgotten,
         }
     }
 
-    pub(super) fn reconfigure(&mut self, rate: Rate, now: u64) {
-        for entry in self.entries.values_mut() {
-            entry.tat = self.rate.carried(entry.tat, now, rate);
+    pub(super) fn reconfigure(&self, new: Rate, now: u64) {
+        let clock = lock(&self.clock.0);
+        let old = self.rate();
+        self.interval.store(new.interval, Relaxed);
+        self.window.store(new.window, Relaxed);
+        for entry in (0..clock.len).filter_map(|place| self.entry(place)) {
+            entry.carry(old, new, now);
         }
-        self.rate = rate;
     }
 
     #[inline]
-    fn find<Q>(&self, hash: u64, key: &Q) -> Option<u32>
-    where
-        K: Borrow<Q>,
-        Q: Eq + ?Sized,
-    {
-        self.places
-            .find(hash, |place| {
-                self.entries
-                    .get(*place)
-                    .is_some_and(|entry| entry.hash == hash && entry.key.borrow() == key)
-            })
-            .copied()
-    }
-
-    fn tat(&self, place: u32) -> u64 {
-        self.entries.get(place).map_or(0, |entry| entry.tat)
-    }
-
-    #[cold]
-    fn insert(&mut self, entry: Entry<K>, now: u64) {
-        if self.entries.len() >= self.capacity {
-            self.evict(now);
+    fn rate(&self) -> Rate {
+        Rate {
+            interval: self.interval.load(Relaxed),
+            window: self.window.load(Relaxed),
         }
-        let hash = entry.hash;
-        let place = self.entries.push_front(entry);
-        let entries = &self.entries;
-        self.places.insert_unique(hash, place, |place| {
-            entries.get(*place).map_or(0, |entry| entry.hash)
-        });
     }
 
-    fn evict(&mut self, now: u64) {
-        let Some(last) = self.entries.back() else {
-            return;
-        };
-        let Some(entry) = self.entries.remove(last) else {
-            return;
-        };
-        if let Ok(place) = self.places.find_entry(entry.hash, |place| *place == last) {
-            place.remove();
-        }
-        if entry.tat > now {
-            self.forgotten += 1;
+    #[inline]
+    fn find<T>(&self, print: u64, is: impl Fn(&Entry) -> Option<T>) -> Option<T> {
+        self.index.find(print, |place| is(self.entry(place)?))
+    }
+
+    #[inline]
+    fn entry(&self, place: u32) -> Option<&Entry> {
+        let (level, at) = locate(place as usize);
+        self.places.get(level)?.get(at)
+    }
+
+    fn print_of(&self, place: u32) -> u64 {
+        self.entry(place).map_or(0, Entry::print)
+    }
+
+    /// A place for a key that has none.
+    fn add(&self, clock: &mut Clock, print: u64, tat: u64, now: u64) {
+        let place = if clock.len < clock.capacity {
+            clock.len += 1;
+            clock.len - 1
         } else {
-            self.evicted += 1;
+            self.vacate(clock)
+        };
+        let (level, at) = locate(place as usize);
+        // The last level ends where the capacity does.
+        let first = first_of(level);
+        let size = first.max(FIRST).min(clock.capacity as usize - first);
+        let entries = self.places.make(level, size, Entry::new);
+        let Some(entry) = entries.and_then(|entries| entries.get(at)) else {
+            return;
+        };
+        let last = entry.print();
+        if last != 0 {
+            self.index.remove(last, place, |place| self.print_of(place));
         }
+        let used_up = entry.replace(print, tat);
+        match last {
+            0 => {}
+            _ if used_up > now => clock.forgotten += 1,
+            _ => clock.evicted += 1,
+        }
+        self.index
+            .insert(print, place, clock.len, |place| self.print_of(place));
+    }
+
+    /// The first place from the hand on that was not used since the hand passed; every one it passes gets a second
+    /// chance. Others may use them as fast as it passes, so it goes round twice at most.
+    fn vacate(&self, clock: &mut Clock) -> u32 {
+        let mut place = clock.hand;
+        for _ in 0..2 * u64::from(clock.len) {
+            place = clock.hand;
+            clock.hand = (place + 1) % clock.len.max(1);
+            if !self.entry(place).is_some_and(Entry::was_used) {
+                break;
+            }
+        }
+        place
     }
 }
