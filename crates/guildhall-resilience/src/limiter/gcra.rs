@@ -11,6 +11,7 @@
 //! |---|---|---|
 //! | `limit`, `period` | the requests that are used up | how fast they come back |
 //! | `burst` | the requests that are used up, at most the new burst | how many there are |
+//! | any, by [`Gcra::resize`] | the requests that are left, at most the new burst | how fast they come back, how many there are |
 
 use std::time::{Duration, Instant};
 
@@ -81,6 +82,15 @@ impl Rate {
         let ahead = u128::from(tat.saturating_sub(now)) * u128::from(to.interval);
         let ahead = ahead.div_ceil(u128::from(self.interval));
         now + u64::try_from(ahead).unwrap_or(u64::MAX).min(to.window)
+    }
+
+    /// The TAT under another rate with the same requests left, at most a full burst.
+    fn left_over(self, tat: u64, now: u64, to: Self) -> u64 {
+        let left = self.window.saturating_sub(tat.saturating_sub(now));
+        let left = u128::from(left) * u128::from(to.interval) / u128::from(self.interval);
+        now + to
+            .window
+            .saturating_sub(u64::try_from(left).unwrap_or(u64::MAX))
     }
 }
 
@@ -203,6 +213,46 @@ impl Gcra {
                 .compare_exchange_weak(tat, old.carried(tat, now, new), Relaxed, Relaxed)
         {
             tat = other;
+        }
+        *held = quota;
+    }
+
+    /// Another quota from now on; what is *left* stays left, so that a quota that moves between limiters makes no request
+    /// pass twice: what one of them has used up does not come back as the unused part of another.
+    ///
+    /// ```
+    /// # use guildhall_resilience::limiter::{Gcra, Quota};
+    /// # use std::time::{Duration, Instant};
+    /// let now = Instant::now();
+    /// let limiter = Gcra::new(Quota::per_second(10)?, now);
+    /// assert!(limiter.check_n(8, now).is_ok());
+    /// limiter.resize(Quota::per_second(100)?, now);
+    /// assert_eq!(limiter.status(now).remaining, 2);
+    /// assert_eq!(limiter.status(now + Duration::from_millis(500)).remaining, 52);
+    /// # Ok::<(), guildhall_resilience::ConfigError>(())
+    /// ```
+    pub fn resize(&self, quota: Quota, now: Instant) {
+        let mut held = lock(&self.quota);
+        let (old, new) = (self.rate(), Rate::new(&quota));
+        let now = self.origin.nanos(now);
+        let store = || {
+            self.interval.store(new.interval, Relaxed);
+            self.window.store(new.window, Relaxed);
+        };
+        // Whoever checks half way finds too little rather than too much.
+        let slower = new.interval > old.interval;
+        if slower {
+            store();
+        }
+        let mut tat = self.tat.load(Relaxed);
+        while let Err(other) =
+            self.tat
+                .compare_exchange_weak(tat, old.left_over(tat, now, new), Relaxed, Relaxed)
+        {
+            tat = other;
+        }
+        if !slower {
+            store();
         }
         *held = quota;
     }

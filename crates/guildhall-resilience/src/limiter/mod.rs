@@ -8,6 +8,8 @@
 //! | [`LeakyQueue`] | evenly at the rate, and says how long to wait | 8 bytes | pacing calls to what cannot take bursts |
 //! | [`WarmUp`] | the same, from a third of the rate when cold | 24 bytes | a service whose caches are cold after idling |
 //!
+//! [`shares`] divides one limit among many who count for themselves.
+//!
 //! All take `&self` and the time, and allocate nothing when they decide. What they refuse ends in [`Limited`], which
 //! says when to come back; what they admit in [`Allowed`], which says what is left. Both hold a [`RateLimit`], whose
 //! [headers](crate::limiter::header) follow the IETF's draft.
@@ -31,6 +33,7 @@ pub mod header;
 mod keyed;
 mod leaky;
 mod quota;
+pub mod shares;
 mod sliding;
 mod verdict;
 mod warm_up;

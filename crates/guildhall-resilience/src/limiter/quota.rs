@@ -6,7 +6,7 @@ use crate::ConfigError;
 use crate::origin::nanos;
 
 /// The longest time a full burst may stand for, in nanoseconds: sums of times must stay within 64 bits.
-const LONGEST: u64 = 1 << 60;
+pub(super) const LONGEST: u64 = 1 << 60;
 
 /// So many requests in so much time, and so many of them at once.
 ///
@@ -56,6 +56,24 @@ impl Quota {
     /// If `burst` is zero or takes longer than 36 years to come back.
     pub fn with_burst(self, burst: u32) -> Result<Self, ConfigError> {
         Self { burst, ..self }.checked()
+    }
+
+    /// Other figures, which are known to be possible.
+    pub(super) fn with(self, limit: u32, period: Duration, burst: u32) -> Self {
+        debug_assert!(
+            Self {
+                limit,
+                period,
+                burst
+            }
+            .checked()
+            .is_ok()
+        );
+        Self {
+            limit,
+            period,
+            burst,
+        }
     }
 
     fn checked(self) -> Result<Self, ConfigError> {

@@ -4,6 +4,7 @@ mod gcra;
 mod hot;
 mod keyed;
 mod leaky;
+mod shares;
 mod sliding;
 mod table;
 mod warm_up;
