@@ -24,6 +24,7 @@ mod locks;
 mod measure;
 mod newer;
 mod poll;
+mod power_loss;
 mod registry;
 mod secure;
 mod source;
