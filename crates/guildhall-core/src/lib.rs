@@ -9,10 +9,12 @@
 //! - [`route`]: Gateway API routes and how a request finds its backend.
 //! - [`history`]: the versions of a document.
 //! - [`policy`]: resilience rules as documents, merged and compiled.
+//! - [`config`]: configuration of many formats: parsed with positions, compared, merged, sealed.
 //! - [`access`]: who asks, and whether they may.
 //! - [`source`]: how changes of documents reach whoever keeps a snapshot of them.
 
 pub mod access;
+pub mod config;
 pub mod document;
 pub mod history;
 pub mod policy;

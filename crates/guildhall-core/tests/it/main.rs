@@ -6,6 +6,7 @@
 )]
 
 mod catalog;
+mod config;
 mod contract;
 mod decoding;
 mod discovery;

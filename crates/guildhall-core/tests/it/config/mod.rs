@@ -1,0 +1,5 @@
+//! Configuration through its public surface.
+
+mod corpus;
+mod format;
+mod trees;
