@@ -209,6 +209,38 @@ fn a_place_that_changes_hands_lets_nobody_through_twice() {
     });
 }
 
+/// The third key makes the index and the places grow while another thread looks its own up.
+#[test]
+fn a_known_key_keeps_its_count_while_others_make_it_grow() {
+    model(|| {
+        let now = start();
+        let quota = Quota::per_second(1).unwrap().with_burst(2).unwrap();
+        let keyed = Arc::new(keyed(quota, 4, now));
+        assert!(keyed.check("a", now).is_ok() && keyed.check("b", now).is_ok());
+        let other = Arc::clone(&keyed);
+        let newcomer = thread::spawn(move || assert!(other.check("c", now).is_ok()));
+        assert!(keyed.check("a", now).is_ok());
+        assert!(keyed.check("a", now).is_err());
+        newcomer.join().unwrap();
+        assert_eq!(keyed.stats().keys, 3);
+    });
+}
+
+#[test]
+fn an_edit_keeps_what_a_key_uses_up_at_that_moment() {
+    model(|| {
+        let now = start();
+        let quota = |burst| Quota::per_second(1).and_then(|quota| quota.with_burst(burst));
+        let keyed = Arc::new(keyed(quota(4).unwrap(), 1, now));
+        assert!(keyed.check("a", now).is_ok());
+        let other = Arc::clone(&keyed);
+        let edit = thread::spawn(move || other.reconfigure(quota(3).unwrap(), now));
+        assert!(keyed.check("a", now).is_ok());
+        edit.join().unwrap();
+        assert_eq!(keyed.status("a", now).remaining, 1);
+    });
+}
+
 /// Hashes that are the same in every run, as loom runs the same thing again and again.
 type Hashed = Keyed<String, std::hash::BuildHasherDefault<std::hash::DefaultHasher>>;
 
