@@ -7,6 +7,7 @@ use guildhall_control::{
     Options,
     audit::{AuditSink, FileSink, FileSinkOptions},
     checks::CheckOptions,
+    fleet::FleetOptions,
     history::HistoryOptions,
     watch::WatchOptions,
 };
@@ -278,6 +279,10 @@ fn control_options(settings: &Settings) -> Result<Options, StartError> {
             allow_link_local: settings.checks.allow_link_local,
             ca_file: settings.checks.ca_file.clone(),
             ..CheckOptions::default()
+        },
+        fleet: FleetOptions {
+            believed_for: settings.fleet.silence.get(),
+            ..FleetOptions::default()
         },
         audit: sink,
         ..Options::default()

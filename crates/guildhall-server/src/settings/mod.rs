@@ -17,7 +17,7 @@ pub use error::{Finding, SettingsError, Source};
 use field::{Field, Section};
 pub(crate) use load::{Flag, Layers, not_toml};
 pub(crate) use reference::{reference, show};
-pub use sections::{Api, Audit, Auth, Checks, Gateway, History, Log, Server, Store, Watch};
+pub use sections::{Api, Audit, Auth, Checks, Fleet, Gateway, History, Log, Server, Store, Watch};
 pub(crate) use validate::findings as validate;
 use value::Given;
 pub use value::{AccessLog, LogFormat, Role, Secret, Size};
@@ -41,6 +41,8 @@ pub struct Settings {
     pub history: History,
     /// Watches and long polls.
     pub watch: Watch,
+    /// What is kept of reports.
+    pub fleet: Fleet,
     /// The checking of instances.
     pub checks: Checks,
     /// The gateway.
@@ -59,6 +61,7 @@ macro_rules! sections {
             store: Store,
             history: History,
             watch: Watch,
+            fleet: Fleet,
             checks: Checks,
             gateway: Gateway
         )

@@ -136,6 +136,15 @@ section! {
 }
 
 section! {
+    /// What is kept of what gateways and services report.
+    Fleet = "fleet" {
+        /// How long breakers and limits of a reporter that fell silent are still shown. Reporters that have nothing new say
+        /// so every ten seconds.
+        silence: Period = Period::secs(30), "\"1m\"";
+    }
+}
+
+section! {
     /// The checking of instances.
     Checks = "checks" {
         /// How many active checks run at once.

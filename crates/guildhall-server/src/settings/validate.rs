@@ -8,7 +8,7 @@ use super::{Finding, Loaded, Role, Settings, Source};
 /// Everything wrong with settings that parse.
 pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     let settings = &loaded.settings;
-    let rules: [(&str, Option<String>); 15] = [
+    let rules: [(&str, Option<String>); 16] = [
         ("server.roles", roles(settings)),
         ("server.control", control(settings)),
         ("api.listen", exposed(settings)),
@@ -29,6 +29,10 @@ pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
         ("store.segment_size", segment(settings)),
         ("gateway.max_head", head(settings)),
         ("history.keep", versions(settings.history.keep)),
+        (
+            "fleet.silence",
+            at_least(settings.fleet.silence, Period::secs(1)),
+        ),
         ("watch.queue", at_least_one(settings.watch.queue)),
         (
             "checks.concurrency",

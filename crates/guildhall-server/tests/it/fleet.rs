@@ -159,6 +159,35 @@ async fn a_stream_tells_rows_and_their_changes() {
 }
 
 #[tokio::test]
+async fn a_reporter_that_fell_silent_is_forgotten_and_tells_everything_when_it_is_back() {
+    let node = node_with(|builder| {
+        builder.configure(|settings| settings.fleet.silence = "1s".parse().unwrap())
+    })
+    .await;
+    let mut events = node.stream("breakers?watch=true", &[]).await;
+    assert_eq!(events.next().await.unwrap().name, "bookmark");
+    send(&node, &report(1, true, "OPEN", 1)).await;
+    let mut names = Vec::new();
+    while names.last().is_none_or(|name| name != "deleted") {
+        names.push(events.next().await.unwrap().name);
+    }
+    assert_eq!(names, ["added", "bookmark", "deleted"]);
+    assert_eq!(node.get("breakers").await.json()["items"], json!([]));
+    let status = node.get("status").await.json();
+    assert_eq!(status["fleet"]["reporters"], 0, "{status}");
+    assert_eq!(
+        send(&node, &report(2, false, "OPEN", 2)).await,
+        json!({"full": true})
+    );
+    send(&node, &report(3, true, "OPEN", 2)).await;
+    assert_eq!(
+        states(&node.get("breakers").await.json()),
+        ["order-service -> user-service OPEN"]
+    );
+    node.platform.stop().await;
+}
+
+#[tokio::test]
 async fn a_report_that_is_not_right_is_refused() {
     let node = node().await;
     let mut odd = report(1, true, "AJAR", 1);

@@ -1,6 +1,13 @@
 //! The gateway role: beside the control role, and on a node of its own that outlives the control node.
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use guildhall_server::{Platform, settings::Role};
 use http::StatusCode;
@@ -11,15 +18,25 @@ use crate::support::{Answer, send, until};
 
 /// A backend that answers every request with `word`, one connection at a time each.
 pub(crate) async fn backend(word: &'static str) -> SocketAddr {
+    moody(word, Arc::default()).await
+}
+
+/// The same, failing as long as it is told to.
+pub(crate) async fn moody(word: &'static str, fails: Arc<AtomicBool>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
+            let fails = Arc::clone(&fails);
             tokio::spawn(async move {
                 let mut request = vec![0; 4096];
                 while stream.read(&mut request).await.is_ok_and(|bytes| bytes > 0) {
+                    let status = match fails.load(Ordering::SeqCst) {
+                        true => "500 Internal Server Error",
+                        false => "200 OK",
+                    };
                     let answer = format!(
-                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{word}",
+                        "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{word}",
                         word.len()
                     );
                     if stream.write_all(answer.as_bytes()).await.is_err() {
@@ -61,7 +78,7 @@ pub(crate) async fn answered(gateway: SocketAddr) -> Answer {
     .await
 }
 
-async fn gateway_node(folder: &Path, control: &str) -> Platform {
+pub(crate) async fn gateway_node(folder: &Path, control: &str) -> Platform {
     Platform::builder()
         .data_dir(folder)
         .roles([Role::Gateway])

@@ -14,6 +14,7 @@ mod history;
 mod lifecycle;
 mod locks;
 mod orders;
+mod outages;
 mod pitfalls;
 mod policies;
 mod poll;

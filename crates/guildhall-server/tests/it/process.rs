@@ -20,38 +20,59 @@ use crate::{
 };
 
 /// A node in a process of its own; killed when dropped.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     /// Kept open, so that the node can write on.
     _lines: Lines<BufReader<ChildStderr>>,
-    api: String,
+    pub(crate) api: String,
+    /// Where it takes traffic, if it is a gateway.
+    pub(crate) gateway: Option<String>,
 }
 
 impl Process {
     /// Starts a control node and waits until it is ready.
-    async fn start(data_dir: &Path, more: &[&str]) -> Self {
-        let mut child = server(data_dir, more)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    pub(crate) async fn start(data_dir: &Path, more: &[&str]) -> Self {
+        Self::of(server(data_dir, more)).await
+    }
+
+    /// Starts a gateway node that gets its documents from `control`.
+    pub(crate) async fn gateway(data_dir: &Path, control: &str) -> Self {
+        let more = ["--gateway-listen", "127.0.0.1:0", "--control", control];
+        let mut command = node("gateway", data_dir, &more);
+        command.args(["--set", "gateway.workers=1"]);
+        Self::of(command).await
+    }
+
+    async fn of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let api = loop {
+        let (api, gateway) = loop {
             let line = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
             let line = line.expect("it ended before it was ready");
             if let Some((_, rest)) = line.split_once("ready api=") {
-                break rest.split(' ').next().unwrap().to_owned();
+                let api = rest.split(' ').next().unwrap().to_owned();
+                let gateway = rest
+                    .split(' ')
+                    .find_map(|word| word.strip_prefix("gateway="));
+                break (api, gateway.map(str::to_owned));
             }
         };
         Self {
             child,
             _lines: lines,
             api,
+            gateway,
         }
     }
 
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
+    }
+
+    /// Ends it without a word, as a power cut does.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
     }
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
@@ -73,12 +94,16 @@ impl Process {
 }
 
 fn server(data_dir: &Path, more: &[&str]) -> Command {
+    node("control", data_dir, more)
+}
+
+fn node(role: &str, data_dir: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_guildhall"));
     command
         .args([
             "server",
             "--role",
-            "control",
+            role,
             "--api-listen",
             "127.0.0.1:0",
             "--data-dir",

@@ -297,7 +297,7 @@ fn fleet() -> impl Iterator<Item = Operation> {
     let all = vec![
         row((Get, R::Breakers), "/breakers", "listBreakers", "The breakers of those who call, or are called, in a namespace: a row for each caller and target.", None, Answers::Json("BreakerList"))
             .more(
-                "What gateways and SDKs reported to this server; whoever is silent for 30 s is left out. `index` is the \
+                "What gateways and SDKs reported to this server; whoever is silent for 30 s (`fleet.silence`) is left out. `index` is the \
                  fleet's own: give it back as `index` to wait for a change. As a stream: rows as `added`, `modified` and \
                  `deleted`, and a `bookmark` after each round; a stream that is taken up again begins with `resync`.",
             ),
