@@ -1,8 +1,11 @@
 //! The metrics of calls to other services. Their labels are bounded: services are those that the author's code names.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use guildhall_core::policy::guard::{GuardState, Guarded};
+use guildhall_core::policy::{
+    guard::{GuardState, Guarded},
+    spec::TargetKind,
+};
 use guildhall_resilience::{
     breaker::State,
     retry::{Decision, FailureClass, NoRetry},
@@ -33,6 +36,34 @@ struct Reason {
     reason: &'static str,
 }
 
+/// Of a limit for all of a namespace, `target` names that, and `service` is empty; else `target` is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Tried {
+    service: Arc<str>,
+    target: Arc<str>,
+    reason: &'static str,
+}
+
+impl Tried {
+    fn of(guard: &GuardState) -> Self {
+        let (service, target): (Arc<str>, Arc<str>) = match &guard.guarded {
+            Guarded::Service(key) => (key.service.as_str().into(), "".into()),
+            Guarded::Target { target, .. } if target.kind == TargetKind::Service => {
+                (target.name.as_str().into(), "".into())
+            }
+            Guarded::Target { target, .. } => {
+                let named = format!("{}/{}", target.kind.word(), target.name);
+                ("".into(), named.into())
+            }
+        };
+        Self {
+            service,
+            target,
+            reason: guard.section.pattern().name(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InState {
     service: Arc<str>,
@@ -47,7 +78,7 @@ pub(crate) struct CallMetrics {
     retries: Family<Reason, Counter>,
     not_retried: Family<Reason, Counter>,
     rejections: Family<Reason, Counter>,
-    would_reject: Family<Reason, Gauge>,
+    would_reject: Family<Tried, Gauge>,
     stand_ins: Family<Reason, Counter>,
     breaker: Family<InState, Gauge>,
 }
@@ -117,17 +148,14 @@ impl CallMetrics {
 
     /// Takes over what machines that are only tried have counted.
     pub(crate) fn would_reject(&self, tried: impl Iterator<Item = GuardState>) {
+        // Several may be tried for one service, such as the rules of a limit.
+        let mut counts = HashMap::<Tried, u64>::new();
         for guard in tried {
-            // A limit may be shared by several services of a namespace: it stands under none.
-            let service = match &guard.guarded {
-                Guarded::Service(key) => key.service.as_str().into(),
-                Guarded::Target { .. } => "".into(),
-            };
-            let reason = guard.section.pattern().name();
-            let refused = i64::try_from(guard.measured.refused()).unwrap_or(i64::MAX);
-            self.would_reject
-                .get_or_create(&Reason { service, reason })
-                .set(refused);
+            *counts.entry(Tried::of(&guard)).or_default() += guard.measured.refused();
+        }
+        for (labels, refused) in counts {
+            let refused = i64::try_from(refused).unwrap_or(i64::MAX);
+            self.would_reject.get_or_create(&labels).set(refused);
         }
     }
 }

@@ -65,8 +65,13 @@ impl Fleet {
 
     /// Puts a policy of `users`; answers its revision.
     async fn put(&self, name: &str, sections: &str) -> u64 {
-        let spec =
-            format!(r#"{{"targetRefs": [{{"kind": "Service", "name": "users"}}], {sections}}}"#);
+        self.put_for(r#"{"kind": "Service", "name": "users"}"#, name, sections)
+            .await
+    }
+
+    /// The same of a policy of `target`.
+    async fn put_for(&self, target: &str, name: &str, sections: &str) -> u64 {
+        let spec = format!(r#"{{"targetRefs": [{target}], {sections}}}"#);
         let spec: Policy = decode(&spec, "/spec").unwrap();
         let policy = Object::new(Metadata::named(Namespace::default(), name), spec);
         let put = self
@@ -172,20 +177,32 @@ async fn a_breaker_is_forced_open_and_released_by_order() {
 async fn what_is_only_tried_is_counted() {
     let fleet = Fleet::start(Does::Answer(200)).await;
     let (orders, client) = fleet.caller().await;
-    let tried = r#""mode": "DryRun", "rateLimit": {"rules": [{"name": "all", "requests": 1, "period": "1h"}]}"#;
-    fleet.put("tried", tried).await;
-    let counted = async {
-        let line = "guildhall_client_would_reject{service=\"\",reason=\"rate-limit\"} ";
-        loop {
-            assert_eq!(client.get("/").send().await.unwrap().status(), 200);
-            let metrics = get(&orders, "/metrics").await.body;
-            let count = metrics.lines().find_map(|l| l.strip_prefix(line));
-            if count.is_some_and(|count| count != "0") {
-                return;
+    let counted = async |labels: &str| {
+        let line = format!("guildhall_client_would_reject{{{labels},reason=\"rate-limit\"}} ");
+        let counted = async {
+            loop {
+                assert_eq!(client.get("/").send().await.unwrap().status(), 200);
+                let metrics = get(&orders, "/metrics").await.body;
+                let count = metrics.lines().find_map(|l| l.strip_prefix(&line));
+                if count.is_some_and(|count| count != "0") {
+                    return;
+                }
             }
-        }
+        };
+        soon(labels, counted).await;
     };
-    soon("what it would have refused", counted).await;
+    // Several rules stand under the one service.
+    let tried = r#""mode": "DryRun", "rateLimit": {"rules": [
+        {"name": "all", "requests": 1, "period": "1h"}, {"name": "burst", "requests": 1, "period": "2h"}
+    ]}"#;
+    fleet.put("tried", tried).await;
+    counted(r#"service="users",target="""#).await;
+    fleet.delete("tried").await;
+
+    // A namespace's limit is no single service's.
+    let whole = r#"{"kind": "Namespace", "name": "default"}"#;
+    fleet.put_for(whole, "whole", tried).await;
+    counted(r#"service="",target="Namespace/default""#).await;
     fleet.platform.stop().await;
 }
 
