@@ -9,7 +9,16 @@
 //! and never rewrites what it was not asked to. Time, randomness and keys are arguments.
 //!
 //! - [`mod@format`]: the formats, and parsing into a tree in which each value knows where it was written.
+//! - [`mod@diff`]: what changed between two contents, by value and line by line.
+//! - [`mod@merge`]: layers over each other, and where each value of the result was written.
+//! - [`gray`]: which listeners get content before the others do.
 
+pub mod diff;
 pub mod format;
+pub mod gray;
+pub mod merge;
 
+pub use diff::{ContentDiff, diff};
 pub use format::{Format, Node, ParseError, Parsed, Position, Value, parse};
+pub use gray::{Gray, Listener};
+pub use merge::{Effective, Layer, MergeError, Origin, Source, merge};

@@ -55,14 +55,14 @@ pub fn changes(
         portable.map(serde_json::to_value).transpose()
     };
     let (before, after) = (value(before)?, value(after)?);
+    Ok(changes_of(before.as_ref(), after.as_ref()))
+}
+
+/// What leads from one value to another; `None` is a value that is not there.
+pub fn changes_of(before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
     let mut found = Vec::new();
-    compare(
-        &mut String::new(),
-        before.as_ref(),
-        after.as_ref(),
-        &mut found,
-    );
-    Ok(found)
+    compare(&mut String::new(), before, after, &mut found);
+    found
 }
 
 /// As deep as documents are: their depth was bounded when they were parsed.

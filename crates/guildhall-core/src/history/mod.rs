@@ -11,7 +11,7 @@ mod version;
 
 use crate::document::DocumentKey;
 
-pub use diff::{Change, changes};
+pub use diff::{Change, changes, changes_of};
 pub use head::{Head, MAX_TAGS, TagError, check_tag};
 pub use version::{Act, MAX_COMMENT, Version, VersionRef, comment};
 

@@ -1,5 +1,8 @@
 //! Configuration through its public surface.
 
 mod corpus;
+mod diff;
 mod format;
+mod gray;
+mod merge;
 mod trees;
