@@ -11,12 +11,14 @@
 //! - [`mod@format`]: the formats, and parsing into a tree in which each value knows where it was written.
 //! - [`mod@diff`]: what changed between two contents, by value and line by line.
 //! - [`mod@merge`]: layers over each other, and where each value of the result was written.
+//! - [`seal`]: single values encrypted where they stand, bound to their place.
 //! - [`gray`]: which listeners get content before the others do.
 
 pub mod diff;
 pub mod format;
 pub mod gray;
 pub mod merge;
+pub mod seal;
 
 pub use diff::{ContentDiff, diff};
 pub use format::{Format, Node, ParseError, Parsed, Position, Value, parse};

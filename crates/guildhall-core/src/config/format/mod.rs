@@ -38,5 +38,6 @@ pub use error::ParseError;
 pub use kind::{Format, UnknownFormat};
 pub use lines::Position;
 pub use parsed::{MAX_BYTES, MAX_DEPTH, Parsed, parse};
+pub(crate) use render::inline;
 pub use render::{RenderError, render};
 pub use tree::{Member, Node, Span, Value, escape, join, steps};

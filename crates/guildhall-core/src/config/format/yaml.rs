@@ -61,6 +61,30 @@ fn byte_of(text: &str, index: usize) -> usize {
         .map_or(text.len(), |(at, _)| at)
 }
 
+/// Where the `|` or `>` stands that begins a block scalar: the parser tells where its first line does.
+fn header(text: &str, span: Span) -> Option<u32> {
+    let before = text.get(..span.start as usize)?;
+    let mut end = before.rfind('\n')?;
+    loop {
+        let start = before.get(..end)?.rfind('\n').map_or(0, |at| at + 1);
+        let line = before.get(start..end)?;
+        if line.trim().is_empty() {
+            end = start.checked_sub(1)?;
+            continue;
+        }
+        let begins = |at: &usize| {
+            let rest = line.get(at + 1..).unwrap_or_default();
+            let rest =
+                rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '+' || c == '-');
+            rest.trim().is_empty()
+                || rest.trim_start().starts_with('#') && rest.starts_with([' ', '\t'])
+        };
+        let mut candidates = line.match_indices(['|', '>']).map(|(at, _)| at);
+        let at = candidates.find(begins)?;
+        return u32::try_from(start + at).ok();
+    }
+}
+
 /// The parser's words, with the next move where it is not in them.
 fn explain(kind: &ErrorKind, info: &str) -> String {
     let lower = info.to_lowercase();
@@ -130,7 +154,10 @@ impl<'a> Builder<'a> {
     }
 
     fn take(&mut self, event: Event<'a>, marks: &Marks) -> Result<(), ParseError> {
-        let span = self.span(marks);
+        let mut span = self.span(marks);
+        if let Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, ..) = event {
+            span.start = header(self.text, span).unwrap_or(span.start);
+        }
         let start = span.start as usize;
         match event {
             Event::DocumentStart(..) if self.root.is_some() => Err(self.refuse(

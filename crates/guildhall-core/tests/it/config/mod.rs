@@ -5,4 +5,5 @@ mod diff;
 mod format;
 mod gray;
 mod merge;
+mod seal;
 mod trees;
