@@ -1,9 +1,6 @@
 //! The versions of a document, as the API tells them.
 
-use std::collections::BTreeMap;
-
-use guildhall_core::document::Timestamp;
-use guildhall_core::history::{Change, Version, VersionRef};
+use guildhall_core::history::{Change, Head, Version, VersionRef};
 use serde::{Deserialize, Serialize};
 
 /// A version with its tags.
@@ -30,16 +27,9 @@ pub struct VersionList {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VersionListMetadata {
-    /// The newest; 0 if the document was last written when no history was kept.
-    pub last: u32,
-    /// From here on none is missing; before it there are those with a tag.
-    pub oldest: u32,
-    /// Names of versions.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, u32>,
-    /// When the document was deleted, if it is not there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deleted_at: Option<Timestamp>,
+    /// Which there are, and their names. `last` is 0 if the document was last written when no history was kept.
+    #[serde(flatten)]
+    pub head: Head,
     /// Give it back as `continue` for older ones; absent on the last page.
     #[serde(rename = "continue", default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,

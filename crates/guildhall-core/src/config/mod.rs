@@ -1,7 +1,7 @@
 //! Configuration: what services read, as files of many formats that are parsed where they are written.
 //!
 //! ```text
-//! bytes as written ─parse─▶ Parsed: tree with positions ─▶ schema, diff, seal, merge, gray
+//! bytes as written ─parse─▶ Parsed: tree with positions ─▶ diff, seal, merge, gray
 //!        └──────────────────── what is stored: comments and order stay ────────────────▶
 //! ```
 //!
@@ -20,7 +20,7 @@ pub mod gray;
 pub mod merge;
 pub mod seal;
 
-pub use diff::{ContentDiff, diff};
+pub use diff::{ContentDiff, diff, unified};
 pub use format::{Format, Node, ParseError, Parsed, Position, Value, parse};
 pub use gray::{Gray, Listener};
 pub use merge::{Effective, Layer, MergeError, Origin, Source, merge};

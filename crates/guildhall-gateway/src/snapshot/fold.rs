@@ -379,12 +379,12 @@ impl Fold {
         self.dirty.services.len() > before
     }
 
-    /// How the machines of policies stand.
-    /// Whether there are machines.
+    /// Whether there are machines of policies.
     pub(super) fn is_guarded(&self) -> bool {
         self.policing.is_guarded()
     }
 
+    /// How they stand.
     pub(super) fn guard_states(&self, now: Instant) -> impl Iterator<Item = GuardState> {
         self.policing.states(now)
     }

@@ -46,15 +46,10 @@ impl Apply {
         let manifests = manifest::read(&self.files, &context.namespace)?;
         let mut first = None;
         for manifest in manifests {
-            let what = format!("{} was not applied", word(&manifest.key));
-            match self.one(&context, &manifest).await {
-                Ok(()) => {}
-                // The others are tried all the same; the first failure decides the exit code.
-                Err(error) => {
-                    let failure = Failure::call(what, &error).why(format!("({})", manifest.origin));
-                    failure.print();
-                    first.get_or_insert(failure);
-                }
+            // The others are tried all the same; the first failure decides the exit code.
+            if let Err(failure) = self.one(&context, &manifest).await {
+                failure.print();
+                first.get_or_insert(failure);
             }
         }
         match first {
@@ -63,17 +58,21 @@ impl Apply {
         }
     }
 
-    async fn one(&self, context: &Context, manifest: &Manifest) -> Result<(), ClientError> {
+    async fn one(&self, context: &Context, manifest: &Manifest) -> Result<(), Failure> {
+        let failed = |error: ClientError| {
+            let what = format!("{} was not applied", word(&manifest.key));
+            Failure::call(what, &error).why(format!("({})", manifest.origin))
+        };
         let mut changed = false;
         let mut changes = String::new();
         for document in &manifest.documents {
-            let current = present(context, document).await?;
+            let current = present(context, document).await.map_err(failed)?;
             if current
                 .as_ref()
                 .is_none_or(|current| !current.same_intent(document))
             {
                 changed = true;
-                changes.push_str(&diff::documents(current.as_ref(), Some(document)));
+                changes.push_str(&diff::documents(current.as_ref(), Some(document))?);
             }
         }
         let mut words = Vec::new();
@@ -86,7 +85,8 @@ impl Apply {
             let written = context
                 .client
                 .put_json(&manifest.key, manifest.json.clone().into(), options)
-                .await?;
+                .await
+                .map_err(failed)?;
             words.push(if written.created {
                 "created"
             } else {

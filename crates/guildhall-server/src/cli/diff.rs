@@ -43,7 +43,7 @@ impl Diff {
                     .is_none_or(|current| !current.same_intent(document))
                 {
                     same = false;
-                    output::text(&documents(current.as_ref(), Some(document)))?;
+                    output::text(&documents(current.as_ref(), Some(document))?)?;
                 }
             }
         }
@@ -56,7 +56,10 @@ impl Diff {
 }
 
 /// What leads from `before` to `after`, as a unified diff of what users say in them.
-pub(super) fn documents(before: Option<&Document>, after: Option<&Document>) -> String {
+pub(super) fn documents(
+    before: Option<&Document>,
+    after: Option<&Document>,
+) -> Result<String, Failure> {
     let name = before
         .or(after)
         .map_or_else(String::new, |document| word(&document.key()));
@@ -64,12 +67,9 @@ pub(super) fn documents(before: Option<&Document>, after: Option<&Document>) -> 
         None => text_diff::NOTHING.to_owned(),
         Some(_) => format!("{name} ({word})"),
     };
-    coloured(text_diff::documents(
-        before,
-        after,
-        &is(before, "there"),
-        &is(after, "file"),
-    ))
+    let (from, to) = (is(before, "there"), is(after, "file"));
+    let unified = text_diff::documents(before, after, &from, &to);
+    unified.map(coloured).map_err(output::unwritable)
 }
 
 /// A unified diff as a terminal shows it.

@@ -88,6 +88,6 @@ pub(crate) fn value<T: Serialize>(
     }
 }
 
-fn unwritable(error: impl std::fmt::Display) -> Failure {
+pub(super) fn unwritable(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Failure, "the answer cannot be printed").why(error)
 }

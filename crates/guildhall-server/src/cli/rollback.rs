@@ -70,7 +70,7 @@ impl Rollback {
             (false, false) => format!("rolled back to {}: version {version}", self.to),
         };
         let shown = match self.dry_run && !same {
-            true => diff::documents(current.as_ref(), Some(&written)),
+            true => diff::documents(current.as_ref(), Some(&written))?,
             false => String::new(),
         };
         output::text(&format!("{shown}{} {said}\n", word(&key)))

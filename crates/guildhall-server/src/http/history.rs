@@ -51,19 +51,10 @@ pub(crate) async fn list(api: &Api, call: Call) -> Result<Answer, Refusal> {
     let next = oldest.filter(|_| found.more);
     let tagged = |version| tagged(&found.head, version);
     let items = found.versions.iter().cloned().map(tagged).collect();
-    let Head {
-        last,
-        oldest,
-        tags,
-        deleted_at,
-    } = found.head.clone();
     answer::json(&VersionList {
         items,
         metadata: VersionListMetadata {
-            last,
-            oldest,
-            tags,
-            deleted_at,
+            head: found.head,
             next: next.map(|next| next.to_string()),
         },
     })
@@ -123,10 +114,17 @@ pub(crate) async fn diff(api: &Api, call: Call) -> Result<Answer, Refusal> {
     let to = name(Some(after.version.version), new);
     answer::json(&VersionDiff {
         changes: changes(old.as_ref(), new).map_err(defect)?,
-        text: text_diff::documents(old.as_ref(), new, &from, &to),
+        text: text_diff::documents(old.as_ref(), new, &from, &to).map_err(unwritable)?,
         from: before.as_ref().map(shown),
         to: shown(&after),
     })
+}
+
+fn unwritable(error: yaml_serde::Error) -> Refusal {
+    refuse(
+        Code::Internal,
+        format!("the document cannot be shown as YAML: {error}"),
+    )
 }
 
 fn named_version(key: &DocumentKey, version: u32) -> String {

@@ -78,6 +78,15 @@ pub(crate) async fn answered(gateway: SocketAddr) -> Answer {
     .await
 }
 
+pub(crate) async fn control_node(folder: &Path) -> Platform {
+    Platform::builder()
+        .data_dir(folder)
+        .roles([Role::Control])
+        .start()
+        .await
+        .unwrap()
+}
+
 pub(crate) async fn gateway_node(folder: &Path, control: &str) -> Platform {
     Platform::builder()
         .data_dir(folder)
@@ -121,12 +130,7 @@ async fn both_roles_live_in_one_process() {
 async fn a_gateway_node_outlives_the_control_node_and_restarts_without_it() {
     let (control_folder, gateway_folder) =
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let control = Platform::builder()
-        .data_dir(control_folder.path())
-        .roles([Role::Control])
-        .start()
-        .await
-        .unwrap();
+    let control = control_node(control_folder.path()).await;
     let api = control.addresses().api.unwrap();
     let url = format!("http://{api}");
     let node = gateway_node(gateway_folder.path(), &url).await;

@@ -9,13 +9,12 @@ use std::{
     },
 };
 
-use guildhall_server::{Platform, settings::Role};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
     cli::{command_at, done},
-    gateway::{backend, gateway_node, moody, publish},
+    gateway::{backend, control_node, gateway_node, moody, publish},
     process::Process,
     support::{Answer, send, until},
 };
@@ -53,12 +52,7 @@ fn six() -> Value {
 async fn a_node_far_away_reports_and_its_breaker_is_reset() {
     let (control_folder, gateway_folder) =
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let control = Platform::builder()
-        .data_dir(control_folder.path())
-        .roles([Role::Control])
-        .start()
-        .await
-        .unwrap();
+    let control = control_node(control_folder.path()).await;
     let api = control.addresses().api.unwrap();
     let url = format!("http://{api}");
     let node = gateway_node(gateway_folder.path(), &url).await;

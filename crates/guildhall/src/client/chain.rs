@@ -37,7 +37,7 @@ use super::{
     Answer,
     attempt::Attempt,
     failure::Failure,
-    fallback::{Instead, Other},
+    fallback::{Instead, Other, other_service},
     outgoing::Outgoing,
     rules::{CallJudge, CallRules},
 };
@@ -116,14 +116,8 @@ fn fallback(
     callees: &Weak<Callees>,
 ) -> Option<Fallback> {
     let service: Arc<str> = way.service.service.as_str().into();
-    let (rule, own) = (&guard.rule, &way.service.namespace);
-    // Only the own namespace is known here; the source is passed over.
-    let other = rule.service.as_ref().filter(|other| {
-        other
-            .namespace
-            .as_ref()
-            .is_none_or(|namespace| namespace == own)
-    });
+    let rule = &guard.rule;
+    let other = other_service(guard, way);
     let other = other.map(|other| Other {
         callees: callees.clone(),
         service: other.name.as_str().into(),

@@ -8,7 +8,13 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use guildhall_core::{document::Timestamp, policy::compile::FixedAnswer};
+use guildhall_core::{
+    document::{Namespace, Timestamp},
+    policy::{
+        compile::{FallbackTarget, FixedAnswer},
+        guard::{FallbackGuard, Way},
+    },
+};
 use guildhall_resilience::{fallback::Cause, tower::fallback::Answers};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response,
@@ -16,8 +22,11 @@ use http::{
 };
 use tower::Service;
 
-use super::{Answer, CallError, StandIn, failure::Failure, outgoing::Outgoing};
-use crate::{clock, policy::Callees};
+use super::{Answer, CallError, StandIn, failure::Failure, outgoing::Outgoing, target::Target};
+use crate::{
+    clock,
+    policy::{Callees, Sdk},
+};
 
 /// What tells calls apart that have different answers: what is asked for, and what it may depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -130,20 +139,37 @@ impl Service<Outgoing> for Other {
             ..outgoing
         };
         async move {
-            let wall = Timestamp::from_system(clock::wall());
-            let gone = || {
-                let service = service.to_string();
-                Failure::Call(CallError::NoPlatform { service })
-            };
-            let target = callees
-                .upgrade()
-                .map(|callees| callees.target(&service, clock::now(), wall))
-                .ok_or_else(gone)?;
+            let target = asked_instead(&callees, &service)?;
             let answer = target.pass(outgoing).await?;
             Ok(answer.standing_in(&instead_of, StandIn::Service(service.to_string())))
         }
         .boxed()
     }
+}
+
+/// The service that a policy names to be asked instead, if it is in the namespace of `way`: no other is known here, and
+/// such a source is passed over.
+pub(crate) fn other_service<'a>(
+    guard: &'a FallbackGuard<Sdk>,
+    way: &Way<Sdk>,
+) -> Option<&'a FallbackTarget> {
+    let is_own = |namespace: &Namespace| *namespace == way.service.namespace;
+    let other = guard.rule.service.as_ref();
+    other.filter(|other| other.namespace.as_ref().is_none_or(is_own))
+}
+
+/// The service that is asked instead, as long as there are any.
+pub(crate) fn asked_instead(
+    callees: &Weak<Callees>,
+    service: &str,
+) -> Result<Arc<Target>, Failure> {
+    let wall = Timestamp::from_system(clock::wall());
+    let gone = || {
+        let service = service.to_owned();
+        Failure::Call(CallError::NoPlatform { service })
+    };
+    let callees = callees.upgrade().ok_or_else(gone)?;
+    Ok(callees.target(service, clock::now(), wall))
 }
 
 #[cfg(test)]

@@ -69,8 +69,8 @@ fn structural(before: &Parsed, after: &Parsed) -> Option<Vec<ValueChange>> {
 /// square.
 const MAX_LINES: usize = 8192;
 
-/// The lines that changed, each with three around it.
-fn unified(before: &str, after: &str, names: (&str, &str)) -> String {
+/// The lines that changed, each with three around it; empty if none did. `names` are what it calls the two.
+pub fn unified(before: &str, after: &str, names: (&str, &str)) -> String {
     if before == after {
         return String::new();
     }

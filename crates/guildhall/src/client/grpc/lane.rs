@@ -7,10 +7,7 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use guildhall_core::{
-    document::Timestamp,
-    policy::guard::{FallbackGuard, Way},
-};
+use guildhall_core::policy::guard::{FallbackGuard, Way};
 use guildhall_resilience::{
     fallback::{Cause, LastGood},
     limiter::Gcra,
@@ -40,10 +37,13 @@ use super::{
 };
 use crate::{
     client::{
-        CallError, StandIn, attempt::Attempt, balance::Balancing, failure::Failure,
+        StandIn,
+        attempt::Attempt,
+        balance::Balancing,
+        failure::Failure,
+        fallback::{asked_instead, other_service},
         rules::CallJudge,
     },
-    clock,
     metrics::Meter,
     policy::{Callees, Sdk},
 };
@@ -152,12 +152,7 @@ fn fallback(
     rules: &GrpcRules,
     callees: &Weak<Callees>,
 ) -> Option<Fallback> {
-    let own = &way.service.namespace;
-    // Only the own namespace is known here.
-    let other = guard.rule.service.as_ref().filter(|other| {
-        let namespace = other.namespace.as_ref();
-        namespace.is_none_or(|namespace| namespace == own)
-    })?;
+    let other = other_service(guard, way)?;
     let other = Other {
         callees: callees.clone(),
         service: other.name.as_str().into(),
@@ -220,15 +215,7 @@ impl Service<GrpcCall> for Other {
             ..call
         };
         async move {
-            let wall = Timestamp::from_system(clock::wall());
-            let gone = || {
-                let service = service.to_string();
-                Failure::Call(CallError::NoPlatform { service })
-            };
-            let target = callees
-                .upgrade()
-                .map(|callees| callees.target(&service, clock::now(), wall))
-                .ok_or_else(gone)?;
+            let target = asked_instead(&callees, &service)?;
             let mut answer = target.pass_grpc(call).await?;
             answer.stand_in = Some(StandIn::Service(service.to_string()));
             Ok(answer)
