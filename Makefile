@@ -45,6 +45,7 @@ lint: ## format check, clippy and tidy
 	@cargo fmt --all --check
 	@echo "== clippy"
 	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+	@cargo clippy --package guildhall --lib --quiet -- -D warnings
 	@echo "== tidy"
 	@cargo xtask tidy
 

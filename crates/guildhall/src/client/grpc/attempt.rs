@@ -42,7 +42,17 @@ impl Service<GrpcCall> for GrpcAttempt {
 }
 
 impl GrpcAttempt {
-    async fn make(self, mut call: GrpcCall) -> Result<GrpcAnswer, Failure> {
+    /// What the other side has certainly not looked at is sent once more, to another instance if there is one, whatever
+    /// policies say of retries: nothing was asked of anybody (gRPC's A6, "transparent retries").
+    async fn make(self, call: GrpcCall) -> Result<GrpcAnswer, Failure> {
+        let spare = call.again();
+        match (self.clone().send(call).await, spare) {
+            (Err(Failure::Call(CallError::Refused { .. })), Some(spare)) => self.send(spare).await,
+            (result, _) => result,
+        }
+    }
+
+    async fn send(self, mut call: GrpcCall) -> Result<GrpcAnswer, Failure> {
         let Self { base, judge } = self;
         let permits = admit(&judge)?;
         let began = clock::now();
@@ -109,7 +119,15 @@ impl GrpcAttempt {
                     stand_in: None,
                 });
             }
-            Ok(Err(error)) => Failure::Call(told(error, service(), endpoint.id.clone())),
+            Ok(Err(error)) => {
+                let in_order = matches!(error, SendError::Refused { in_order: true, .. });
+                let failure = Failure::Call(told(error, service(), endpoint.id.clone()));
+                if in_order {
+                    // That an instance shuts down speaks against nobody.
+                    return Err(failure);
+                }
+                failure
+            }
             Err(_) => Failure::Expired(Expired {
                 expiry: limit.expiry(),
             }),
@@ -148,7 +166,7 @@ fn told(error: SendError, service: String, instance: String) -> CallError {
             instance,
             cause,
         },
-        SendError::Refused(cause) => CallError::Refused {
+        SendError::Refused { cause, .. } => CallError::Refused {
             service,
             instance,
             cause,

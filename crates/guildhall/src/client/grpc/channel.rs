@@ -55,7 +55,9 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// | deadline | the nearest of the request's own (`Request::set_timeout`), [`with_timeout`](Self::with_timeout), the policy's and that of the request being answered; sent as `grpc-timeout`, and held to until the stream ends |
 /// | without any | an answer has to begin within [`DEFAULT_TIMEOUT`](crate::DEFAULT_TIMEOUT), where all of the request was there at once; a stream then goes on as long as it likes |
 /// | retries | of what was there at once, up to 4 MiB: unary calls, server streams. What is streamed to the service is sent once. An answer that has begun with anything but its status is final |
-/// | what may be carried out twice | only what is [declared](Self::idempotent), or has an `idempotency-key`; what certainly was not begun is sent again in any case |
+/// | what may be carried out twice | only what is [declared](Self::idempotent), or has an `idempotency-key` |
+/// | what certainly was not begun | is sent once more, whatever policies say of retries, to another instance if there is one: streams that a GOAWAY leaves out or that are refused. That an instance shuts down speaks against nobody |
+/// | a server's few streams | up to four connections to an instance; beyond that calls wait for a stream, within their deadline |
 /// | pushback | `grpc-retry-pushback-ms` is kept to |
 /// | hedges | where it is declared that the call may be carried out twice |
 /// | fallback | only another service stands in; kept and fixed answers are HTTP's. `guildhall-reason: fallback_answered` says so |

@@ -13,7 +13,7 @@
 //! - [`channel`]: what an author sees, and a call's way through its target.
 //! - [`call`], [`answer`], [`rules`]: a call, its answer, and what layers have to know of both.
 //! - [`lane`]: the layers, in their order; [`place`]: the bulkhead, whose place an answer takes along.
-//! - [`attempt`], [`connections`], [`io`]: which instance, and the exchange with it.
+//! - [`attempt`], [`connections`], [`io`], [`frames`]: which instance, and the exchange with it.
 //! - [`stream`]: an answer on its way to the caller.
 //! - [`status`], [`details`]: failures as gRPC tells them.
 
@@ -23,6 +23,7 @@ mod call;
 mod channel;
 mod connections;
 mod details;
+mod frames;
 mod io;
 mod lane;
 mod place;

@@ -13,7 +13,7 @@ use guildhall_core::{
     registry::{Health as Verdict, Instance, InstanceStatus, Protocol},
 };
 use http::HeaderMap;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, runtime::Handle, sync::watch, task::JoinHandle};
 use tonic::{
     Code, Request, Response, Status,
     transport::{Server, server::TcpIncoming},
@@ -49,6 +49,9 @@ struct State {
     id: String,
     does: Does,
     seen: Vec<HeaderMap>,
+    active: usize,
+    /// The most that were active at a time.
+    peak: usize,
 }
 
 /// One instance.
@@ -62,15 +65,39 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// A healthy instance of `service`.
     pub(crate) async fn start(platform: &Platform, service: &str, id: &str, does: Does) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_with(
+            platform,
+            service,
+            id,
+            does,
+            Server::builder(),
+            &Handle::current(),
+        )
+    }
+
+    /// The same by a server that is set up so, on a runtime that may be another one.
+    pub(crate) fn start_with(
+        platform: &Platform,
+        service: &str,
+        id: &str,
+        does: Does,
+        mut server: Server,
+        runtime: &Handle,
+    ) -> Self {
+        let _on = runtime.enter();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
         let address = listener.local_addr().unwrap();
         let inner = Inner(Arc::new(Mutex::new(State {
             id: id.to_owned(),
             does,
             seen: Vec::new(),
+            active: 0,
+            peak: 0,
         })));
         let (stop, mut stopping) = watch::channel(false);
-        let server = Server::builder()
+        let server = server
             .add_service(HealthServer::new(inner.clone()))
             .add_service(Echo(inner.clone()));
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -100,6 +127,11 @@ impl Upstream {
         self.inner.0.lock().unwrap().seen.len()
     }
 
+    /// The most unary calls that were active at a time.
+    pub(crate) fn peak(&self) -> usize {
+        self.inner.0.lock().unwrap().peak
+    }
+
     /// Stops as a server does that fails nobody: by GOAWAY.
     pub(crate) async fn shut_down(self) {
         self.stop.send_replace(true);
@@ -112,6 +144,22 @@ impl Inner {
         let mut state = self.0.lock().unwrap();
         state.seen.push(headers);
         (state.id.clone(), state.does.clone())
+    }
+
+    fn enter(&self) -> Active {
+        let mut state = self.0.lock().unwrap();
+        state.active += 1;
+        state.peak = state.peak.max(state.active);
+        Active(self.clone())
+    }
+}
+
+/// A call that is being answered.
+struct Active(Inner);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().active -= 1;
     }
 }
 
@@ -162,6 +210,7 @@ impl Health for Inner {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         let (id, does) = self.note(request.metadata().clone().into_headers());
+        let _active = self.enter();
         match does {
             Does::Serve => {}
             Does::Fail(code) => return Err(failure(code, None)),
