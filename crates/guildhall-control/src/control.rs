@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::{Action, Audit, Outcome};
 use crate::checks::{self, Board, CheckStatistics};
 use crate::clock;
+use crate::config::{Configs, Contents, Rendered};
 use crate::documents::{Documents, Pages};
 use crate::duty::{self, Duty};
 use crate::fleet::{self, Fleet};
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) hub: Arc<Hub>,
     pub(crate) audit: Audit,
     pub(crate) pages: Pages,
+    pub(crate) contents: Contents,
+    pub(crate) rendered: Rendered,
     pub(crate) board: Board,
     pub(crate) transitions: Transitions,
     pub(crate) duty: Duty,
@@ -84,6 +87,8 @@ impl Control {
         let shared = Arc::new(Shared {
             audit: Audit::new(options.audit.clone()),
             pages: Pages::default(),
+            contents: Contents::new(options.config.cache),
+            rendered: Rendered::new(options.config.cache),
             board: Board::new(options.checks.clone()),
             transitions: Transitions::new(options.status.waiting),
             duty: Duty::new("checks", options.duty.clone()),
@@ -144,6 +149,13 @@ impl Control {
     /// Documents of every kind.
     pub fn documents(&self) -> Documents {
         Documents {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Files of configuration.
+    pub fn configs(&self) -> Configs {
+        Configs {
             shared: Arc::clone(&self.shared),
         }
     }

@@ -1,12 +1,13 @@
 //! What a handle answers when it does not do what it was asked.
 
 use guildhall_core::access::Denied;
+use guildhall_core::config::ContentHash;
 use guildhall_core::document::{DocumentKey, Problems};
 use guildhall_core::history::VersionRef;
 use guildhall_core::registry::LockHolder;
 use guildhall_core::registry::contract::Refused;
 use guildhall_store::{
-    CommitError, LeaseError, ReadError, ReadOnly, TransactionError, Unavailable,
+    BlobError, CommitError, LeaseError, ReadError, ReadOnly, TransactionError, Unavailable,
 };
 
 use crate::documents::Precondition;
@@ -29,6 +30,16 @@ pub enum Error {
         wanted: VersionRef,
         /// From which version to which none is missing; `None`: it has none yet.
         known: Option<(u32, u32)>,
+    },
+    /// The store does not have the content that a document names.
+    #[error(
+        "the content {hash} of {key} is not in the store any more: write the file again, or restore a snapshot"
+    )]
+    ContentLost {
+        /// The document.
+        key: DocumentKey,
+        /// Its content.
+        hash: ContentHash,
     },
     /// The instance has no such check.
     #[error("{instance} has no check {check:?}; it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
@@ -109,6 +120,9 @@ pub enum Error {
     /// The document is too large for one transaction.
     #[error(transparent)]
     TooLarge(TransactionError),
+    /// A content cannot be read or kept.
+    #[error(transparent)]
+    Blob(BlobError),
     /// Nothing can be written at present; reads go on.
     #[error(transparent)]
     ReadOnly(#[from] ReadOnly),
@@ -173,6 +187,15 @@ impl From<CommitError> for Error {
             CommitError::Unavailable(why) => Self::Unavailable(why),
             CommitError::Unknown(why) => Self::Unknown(why),
             other => Self::Store(Box::new(other)),
+        }
+    }
+}
+
+impl From<BlobError> for Error {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Unavailable(why) => Self::Unavailable(why),
+            other => Self::Blob(other),
         }
     }
 }

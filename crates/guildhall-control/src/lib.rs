@@ -5,6 +5,7 @@
 //! back through its watch: nothing here changes what readers see in any other way.
 //!
 //! - [`documents`]: every kind of document: get, list, put, delete.
+//! - [`config`]: the contents of configuration, what they come to for a reader, and who waits for that to change.
 //! - [`history`]: the versions of documents that operators write.
 //! - [`registry`]: services, versions and instances: registration, health, discovery, graph.
 //! - [`locks`]: held through a lease, fenced by a token that only grows.
@@ -20,6 +21,7 @@
 pub mod audit;
 pub mod checks;
 mod clock;
+pub mod config;
 mod control;
 pub mod documents;
 pub mod duty;

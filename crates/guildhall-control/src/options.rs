@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::audit::AuditSink;
 use crate::checks::CheckOptions;
+use crate::config::ConfigOptions;
 use crate::documents::DocumentOptions;
 use crate::duty::DutyOptions;
 use crate::fleet::FleetOptions;
@@ -16,6 +17,8 @@ use crate::watch::WatchOptions;
 pub struct Options {
     /// Lists and writes.
     pub documents: DocumentOptions,
+    /// Configuration.
+    pub config: ConfigOptions,
     /// What is kept of documents' pasts.
     pub history: HistoryOptions,
     /// Watches.

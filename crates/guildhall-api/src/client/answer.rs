@@ -35,7 +35,7 @@ pub struct Written {
 impl Answer {
     /// The answer, unless it is a refusal.
     pub(super) fn accepted(self) -> Result<Self, ClientError> {
-        if self.status.is_success() {
+        if self.status.is_success() || self.status == StatusCode::NOT_MODIFIED {
             Ok(self)
         } else {
             Err(self.refusal())

@@ -21,6 +21,7 @@
 
 mod answer;
 mod call;
+mod config;
 mod documents;
 mod error;
 mod fleet;
@@ -31,12 +32,14 @@ mod options;
 mod platform;
 mod policies;
 mod registry;
+mod stream;
 mod transport;
 mod watch;
 
 use std::sync::Arc;
 
 pub use answer::Written;
+pub use config::{ConfigItem, ConfigStream, EffectiveConfig};
 pub use documents::{ListQuery, Listed, Precondition, PutOptions};
 pub use error::ClientError;
 pub use fleet::FleetQuery;

@@ -1,19 +1,9 @@
 //! Watches: an event stream that takes itself up again.
 
-use std::time::Duration;
-
 use guildhall_core::document::{Index, Kind, Namespace, ServiceName};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
-use super::{Client, ClientError, call::Call, error::chain};
-use crate::{
-    backoff::Backoff,
-    wire::{Resync, WatchEvent, WatchEventError, header, path, sse},
-};
-
-/// The most bytes of one event: larger than the largest document the store takes.
-const MAX_EVENT: usize = 4 << 20;
+use super::{Client, ClientError, call::Call, stream::EventStream};
+use crate::wire::{Resync, WatchEvent, WatchEventError, path};
 
 /// What is watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,39 +32,26 @@ pub struct WatchItem {
 /// a `Resync` that begins anew; what was told before no longer holds.
 #[derive(Debug)]
 pub struct WatchStream {
-    client: Client,
+    stream: EventStream,
     scope: WatchScope,
-    connection: Option<Connection>,
     /// Everything up to here was delivered, and the stream can be taken up here.
     position: Option<Index>,
     /// Whether all state is being told, so that it must be told anew if it breaks off.
     loading: bool,
     /// Whether anything was delivered that a new beginning would contradict.
     delivered: bool,
-    backoff: Backoff,
-    pause: Option<Duration>,
     skipped: u64,
-}
-
-#[derive(Debug)]
-struct Connection {
-    server: String,
-    body: Incoming,
-    decoder: sse::Decoder,
 }
 
 impl Client {
     /// Watches documents: from `from` on, or without it all there is and then every change.
     pub fn watch(&self, scope: WatchScope, from: Option<Index>) -> WatchStream {
         WatchStream {
-            client: self.clone(),
+            stream: EventStream::new(self.clone()),
             scope,
-            connection: None,
             position: from,
             loading: from.is_none(),
             delivered: false,
-            backoff: Backoff::new(Duration::from_millis(200), Duration::from_secs(10)),
-            pause: None,
             skipped: 0,
         }
     }
@@ -84,7 +61,7 @@ impl WatchStream {
     /// Waits for the next event.
     pub async fn next(&mut self) -> Result<WatchItem, ClientError> {
         loop {
-            if self.connection.is_none()
+            if self.stream.server().is_none()
                 && let Some(item) = self.connect().await?
             {
                 return Ok(item);
@@ -92,15 +69,13 @@ impl WatchStream {
             if let Some(item) = self.buffered() {
                 return Ok(item);
             }
-            self.read().await?;
+            self.stream.read().await?;
         }
     }
 
     /// The server that the stream comes from, while there is a stream.
     pub fn server(&self) -> Option<&str> {
-        self.connection
-            .as_ref()
-            .map(|connection| connection.server.as_str())
+        self.stream.server()
     }
 
     /// How many documents could not be read and were passed over: of a kind or form that this
@@ -111,27 +86,13 @@ impl WatchStream {
 
     /// Connects; answers a `Resync` if what was delivered will be told anew.
     async fn connect(&mut self) -> Result<Option<WatchItem>, ClientError> {
-        if let Some(pause) = self.pause {
-            tokio::time::sleep(pause).await;
-            self.pause = None;
-        }
         let kinds: Vec<&str> = self.scope.kinds.iter().map(|kind| kind.plural()).collect();
         let mut query = path::QueryString::default();
         query.add("kinds", kinds.join(","));
         query.add_some("service", self.scope.service.as_ref());
-        let mut call = Call::get(path::watch(self.scope.namespace.as_ref())).query(query);
-        call = call.header(http::header::ACCEPT, sse::EVENT_STREAM)?;
-        if let Some(position) = self.position {
-            call = call.header(header::LAST_EVENT_ID, &position.to_string())?;
-        }
-        let opened = self.client.open(call).await;
-        let (server, response) = opened.map_err(|error| self.failed(error))?;
-        let decoder = sse::Decoder::new(MAX_EVENT);
-        self.connection = Some(Connection {
-            server,
-            body: response.into_body(),
-            decoder,
-        });
+        let call = Call::get(path::watch(self.scope.namespace.as_ref())).query(query);
+        let position = self.position.map(|position| position.to_string());
+        self.stream.connect(call, position.as_deref()).await?;
         if self.position.is_some() || !self.delivered {
             return Ok(None);
         }
@@ -143,39 +104,9 @@ impl WatchStream {
         Ok(Some(WatchItem { index: None, event }))
     }
 
-    /// Notes that the stream is gone and when to try again.
-    fn failed(&mut self, error: ClientError) -> ClientError {
-        self.connection = None;
-        let pause = self.backoff.next(&mut fastrand::Rng::new());
-        self.pause = Some(pause.max(error.retry_after().unwrap_or_default()));
-        error
-    }
-
-    /// Reads more of the stream into the decoder.
-    async fn read(&mut self) -> Result<(), ClientError> {
-        let Some(connection) = &mut self.connection else {
-            return Ok(());
-        };
-        let idle = self.client.transport.watch_idle;
-        let cause = match tokio::time::timeout(idle, connection.body.frame()).await {
-            Err(_) => format!("nothing came for {idle:?}, not even a keep-alive"),
-            Ok(None) => "the server ended it".to_owned(),
-            Ok(Some(Err(error))) => chain(&error),
-            Ok(Some(Ok(frame))) => match connection
-                .decoder
-                .push(frame.data_ref().map_or(&[], |data| data))
-            {
-                Ok(()) => return Ok(()),
-                Err(error) => error.to_string(),
-            },
-        };
-        let server = connection.server.clone();
-        Err(self.failed(ClientError::WatchEnded { server, cause }))
-    }
-
     /// The next event that has been read already.
     fn buffered(&mut self) -> Option<WatchItem> {
-        while let Some(frame) = self.connection.as_mut()?.decoder.next_frame() {
+        while let Some(frame) = self.stream.buffered() {
             let (index, event) = match WatchEvent::read(&frame) {
                 Ok(read) => read,
                 Err(error) => {
@@ -196,7 +127,7 @@ impl WatchStream {
     }
 
     fn deliver(&mut self, index: Option<Index>, event: WatchEvent) -> WatchItem {
-        self.backoff.reset();
+        self.stream.works();
         self.delivered = true;
         match event {
             WatchEvent::Resync(_) => {

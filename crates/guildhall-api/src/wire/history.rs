@@ -1,5 +1,6 @@
 //! The versions of a document, as the API tells them.
 
+use guildhall_core::config::ContentDiff;
 use guildhall_core::history::{Change, Head, Version, VersionRef};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,9 @@ pub struct VersionDiff {
     pub changes: Vec<Change>,
     /// As a unified diff of both as YAML; empty if they say the same.
     pub text: String,
+    /// What changed in the content, of a file of configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentDiff>,
 }
 
 /// The body of `POST …/rollback`.

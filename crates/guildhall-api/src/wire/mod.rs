@@ -3,6 +3,7 @@
 //! Documents and graphs are `guildhall-core`'s; here is what stands around them.
 
 mod code;
+mod config;
 mod deleted;
 mod discovery;
 mod document;
@@ -21,6 +22,9 @@ mod timeline;
 mod watch;
 
 pub use code::Code;
+pub use config::{
+    CONFIG_EVENT, ConfigEvent, ConfigEventError, ConfigOrigins, PROBLEM_EVENT, encode_config,
+};
 pub use deleted::DeletedDocument;
 pub use discovery::Discovery;
 pub use document::{DocumentError, read_document};

@@ -49,6 +49,10 @@ pub fn document(key: &DocumentKey) -> String {
         Kind::ServiceVersion => Some("versions"),
         _ => None,
     };
+    if key.kind == Kind::Config {
+        let parts: Vec<String> = key.name.split('/').map(encode).collect();
+        return format!("{base}/configs/{}", parts.join("/"));
+    }
     match (below, key.name.split_once('/')) {
         (Some(below), Some((service, name))) => {
             format!(
@@ -59,6 +63,16 @@ pub fn document(key: &DocumentKey) -> String {
         }
         _ => format!("{base}/{}/{}", key.kind.plural(), encode(&key.name)),
     }
+}
+
+/// The bytes of a file of configuration.
+pub fn content(key: &DocumentKey) -> String {
+    format!("{}/content", document(key))
+}
+
+/// What a file of configuration comes to for those who read it.
+pub fn effective_config(key: &DocumentKey) -> String {
+    format!("{}/effective", document(key))
 }
 
 /// A document's versions.

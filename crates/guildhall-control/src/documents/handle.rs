@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use guildhall_core::access::{Caller, Verb, authorize};
-use guildhall_core::document::{Document, DocumentKey, Index};
+use guildhall_core::document::{Document, DocumentKey, Index, Object};
 
 use super::write::{Condition, Put, put};
 use super::{ListQuery, Listed, Precondition, WriteOptions, Written, delete, list::list};
 use crate::Error;
+use crate::config;
 use crate::control::Shared;
 use crate::history::Note;
 use crate::view::Routing;
@@ -85,6 +86,10 @@ impl Documents {
         document: Document,
         options: WriteOptions,
     ) -> Result<Written, Error> {
+        if let Document::Config(config) = document {
+            let asked = config::Asked::Document(Box::new(Object::clone(&config)));
+            return config::write(&self.shared, caller, asked, options).await;
+        }
         let comment = options.comment()?;
         let WriteOptions {
             precondition,

@@ -59,7 +59,7 @@ impl ListQuery {
             kinds: Kinds::of(&[self.kind]),
             namespace: self.namespace.clone(),
             service: self.service.clone(),
-            name: None,
+            names: None,
             selector: self.selector.clone(),
             instances: None,
         }

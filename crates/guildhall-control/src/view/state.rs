@@ -39,9 +39,10 @@ impl State {
     /// so that with a selector it may rise without cause.
     pub fn touched(&self, scope: &Scope) -> Index {
         let kinds = scope.kinds.iter();
-        let revision = match (&scope.namespace, &scope.service, &scope.name) {
-            (Some(namespace), _, Some(name)) => kinds
-                .map(|kind| {
+        let revision = match (&scope.namespace, &scope.service, &scope.names) {
+            (Some(namespace), _, Some(names)) => kinds
+                .flat_map(|kind| names.iter().map(move |name| (kind, name)))
+                .map(|(kind, name)| {
                     self.touched_document(&DocumentKey::new(kind, namespace.clone(), name.clone()))
                 })
                 .max(),
@@ -131,11 +132,11 @@ impl Segment {
                 exact: false,
             };
         };
-        let name = match (&scope.name, &scope.service) {
-            (Some(name), _) => Some((name.to_string(), true)),
+        let name = match (scope.names.as_deref(), &scope.service) {
+            (Some([name]), _) => Some((name.to_string(), true)),
             (_, Some(service)) if kind == Kind::Service => Some((service.to_string(), true)),
             (_, Some(service)) => Some((format!("{service}/"), false)),
-            (None, None) => None,
+            (_, None) => None,
         };
         let (name, exact) = name.unwrap_or_default();
         Self {

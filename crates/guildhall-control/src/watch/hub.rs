@@ -1,7 +1,7 @@
 //! The feeds, keyed so that a change wakes only those whose scope holds it.
 //!
-//! A feed lies in one bucket: that of its document, its service, its namespace, or the one of those who watch all
-//! namespaces. A change looks into the four buckets it can concern; whoever lies elsewhere costs it nothing.
+//! A feed lies in the bucket of each document that it names, or of its service, its namespace, or the one of those who
+//! watch all namespaces. A change looks into the four buckets it can concern; whoever lies elsewhere costs it nothing.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use guildhall_core::document::{DocumentKey, Index, Namespace};
+use smallvec::{SmallVec, smallvec};
 
 use super::feed::{Feed, Interest, Seat};
 use super::{DocumentChange, Scope, WatchOptions};
@@ -57,17 +58,20 @@ pub struct HubStatistics {
 }
 
 impl Bucket {
-    pub(super) fn of(scope: &Scope) -> Self {
+    /// The buckets in which a feed of this scope lies; one, unless it names several documents.
+    pub(super) fn of(scope: &Scope) -> SmallVec<[Self; 1]> {
         let Some(namespace) = scope.namespace.clone() else {
-            return Self::All;
+            return smallvec![Self::All];
         };
         let mut kinds = scope.kinds.iter();
-        match (&scope.name, &scope.service, kinds.next(), kinds.next()) {
-            (Some(name), _, Some(kind), None) => {
-                Self::Document(DocumentKey::new(kind, namespace, name.clone()))
-            }
-            (_, Some(service), ..) => Self::Service(namespace, service.clone()),
-            _ => Self::Namespace(namespace),
+        match (&scope.names, &scope.service, kinds.next(), kinds.next()) {
+            (Some(names), _, Some(kind), None) => names
+                .iter()
+                .map(|name| DocumentKey::new(kind, namespace.clone(), name.clone()))
+                .map(Self::Document)
+                .collect(),
+            (_, Some(service), ..) => smallvec![Self::Service(namespace, service.clone())],
+            _ => smallvec![Self::Namespace(namespace)],
         }
     }
 }
@@ -225,15 +229,26 @@ impl Inner {
             return None;
         }
         self.count += 1;
-        let feeds = self.buckets.entry(Bucket::of(&interest.scope)).or_default();
-        let feed = feeds.entry(interest).or_insert_with_key(|interest| {
-            let feed = Feed::new(interest.clone());
-            if self.closed {
-                feed.close(&mut Vec::new());
+        let buckets = Bucket::of(&interest.scope);
+        let known = buckets
+            .first()
+            .and_then(|bucket| self.buckets.get(bucket)?.get(&interest));
+        let feed = match known {
+            Some(feed) => Arc::clone(feed),
+            None => {
+                let feed = Arc::new(Feed::new(interest.clone()));
+                if self.closed {
+                    feed.close(&mut Vec::new());
+                }
+                for bucket in buckets {
+                    let feeds = self.buckets.entry(bucket).or_default();
+                    feeds.insert(interest.clone(), Arc::clone(&feed));
+                }
+                feed
             }
-            Arc::new(feed)
-        });
-        Some((Arc::clone(feed), feed.enter(base)))
+        };
+        let seat = feed.enter(base);
+        Some((feed, seat))
     }
 
     /// A watcher goes; its feed too, if it was the last one.
@@ -242,11 +257,12 @@ impl Inner {
         if !feed.leave(seat) {
             return;
         }
-        let bucket = Bucket::of(&feed.interest.scope);
-        if let Some(feeds) = self.buckets.get_mut(&bucket) {
-            feeds.remove(&feed.interest);
-            if feeds.is_empty() {
-                self.buckets.remove(&bucket);
+        for bucket in Bucket::of(&feed.interest.scope) {
+            if let Some(feeds) = self.buckets.get_mut(&bucket) {
+                feeds.remove(&feed.interest);
+                if feeds.is_empty() {
+                    self.buckets.remove(&bucket);
+                }
             }
         }
     }

@@ -54,8 +54,8 @@ pub struct Scope {
     pub namespace: Option<Namespace>,
     /// The service, its versions and its instances.
     pub service: Option<Arc<str>>,
-    /// The documents of exactly this name, in the key's form.
-    pub name: Option<Arc<str>>,
+    /// The documents of exactly these names, in the key's form and in order.
+    pub names: Option<Arc<[Arc<str>]>>,
     /// With such labels.
     pub selector: Selector,
     /// Of instances only those that discovery with this query would find; who comes under it is added, who leaves it
@@ -75,7 +75,7 @@ impl Scope {
             kinds,
             namespace: None,
             service: None,
-            name: None,
+            names: None,
             selector: Selector::default(),
             instances: None,
         }
@@ -93,11 +93,22 @@ impl Scope {
 
     /// One document.
     pub fn document(key: &DocumentKey) -> Self {
-        let kinds = Kinds::of(&[key.kind]);
+        Self::documents(key.kind, key.namespace.clone(), [key.name.clone()])
+    }
+
+    /// Some documents of one kind.
+    pub fn documents(
+        kind: Kind,
+        namespace: Namespace,
+        names: impl IntoIterator<Item = Arc<str>>,
+    ) -> Self {
+        let mut names: Vec<_> = names.into_iter().collect();
+        names.sort_unstable();
+        names.dedup();
         Self {
-            namespace: Some(key.namespace.clone()),
-            name: Some(key.name.clone()),
-            ..Self::kinds(kinds)
+            namespace: Some(namespace),
+            names: Some(names.into()),
+            ..Self::kinds(Kinds::of(&[kind]))
         }
     }
 
@@ -132,7 +143,10 @@ impl Scope {
                 .namespace
                 .as_ref()
                 .is_none_or(|namespace| *namespace == key.namespace)
-            && self.name.as_ref().is_none_or(|name| *name == key.name)
+            && self
+                .names
+                .as_ref()
+                .is_none_or(|names| names.contains(&key.name))
             && self
                 .service
                 .as_ref()

@@ -13,6 +13,7 @@
 
 mod active;
 mod audit;
+mod config;
 mod contract;
 mod documents;
 mod duty;

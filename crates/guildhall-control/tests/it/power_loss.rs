@@ -86,6 +86,67 @@ async fn work(control: Control, writer: u64, life: u64, told: Arc<Mutex<Acknowle
     }
 }
 
+/// What each acknowledged release had as its content, by version.
+type Released = BTreeMap<u32, String>;
+
+fn file() -> DocumentKey {
+    key(Kind::Config, "users/prod/app.yaml")
+}
+
+/// Releases a file until the power is gone.
+async fn release(control: Control, life: u64, told: Arc<Mutex<Released>>) {
+    let caller = writer_named(WRITERS);
+    for n in 0_u64.. {
+        let content = format!("life: {life}\nrelease: {n}\n");
+        let written = control
+            .configs()
+            .release(
+                &caller,
+                &file(),
+                content.clone().into(),
+                None,
+                WriteOptions::default(),
+            )
+            .await;
+        let Ok(written) = written else { return };
+        let version = written.document.metadata().version;
+        let before = told.lock().unwrap().insert(version, content);
+        assert_eq!(before, None, "a version acknowledged twice");
+    }
+}
+
+/// Whether every release that is kept has its content, and those that were acknowledged the one they had.
+async fn check_releases(control: &Control, told: &Released) -> usize {
+    let caller = writer();
+    let Ok(versions) = control.history().list(&caller, &file(), None, 500).await else {
+        assert!(told.is_empty(), "releases: acknowledged, and lost");
+        return 0;
+    };
+    let newest = told.keys().last().copied();
+    assert!(
+        newest <= Some(versions.head.last),
+        "releases: acknowledged, and lost"
+    );
+    let mut found = 0;
+    for version in &versions.versions {
+        let number = VersionRef::Number(version.version);
+        let recorded = control.history().read(&caller, &file(), &number).await;
+        let Some(Document::Config(config)) = recorded.unwrap().document else {
+            panic!("version {number} has no document");
+        };
+        let (_, content) = control
+            .configs()
+            .content(&config)
+            .await
+            .unwrap_or_else(|error| panic!("acknowledged, and lost: {error}"));
+        if let Some(told) = told.get(&version.version) {
+            assert_eq!(content, told.as_bytes(), "version {number}");
+            found += 1;
+        }
+    }
+    found
+}
+
 fn writer_named(writer: u64) -> guildhall_core::access::Caller {
     caller(
         &format!("writer-{writer}"),
@@ -160,14 +221,16 @@ async fn lives(mutant: Option<Mutant>) {
     let mut rng = fastrand::Rng::with_seed(SEED);
     let (mut log, mut blobs) = (FaultyFiles::new(), FaultyFiles::new());
     let told = Arc::new(Mutex::new(Acknowledged::new()));
-    let mut found = 0;
+    let released = Arc::new(Mutex::new(Released::new()));
+    let (mut found, mut releases) = (0, 0);
     for life in 0..LOSSES {
         log.set_mutant(mutant);
         log.cut_power_after(rng.u64(20..400));
         if let Some(control) = start(&log, &blobs).await {
             let writers = (0..WRITERS)
                 .map(|writer| tokio::spawn(work(control.clone(), writer, life, Arc::clone(&told))));
-            for writer in writers.collect::<Vec<_>>() {
+            let releaser = tokio::spawn(release(control.clone(), life, Arc::clone(&released)));
+            for writer in writers.chain([releaser]).collect::<Vec<_>>() {
                 soon(writer).await.unwrap();
             }
             soon(control.stop()).await;
@@ -180,9 +243,12 @@ async fn lives(mutant: Option<Mutant>) {
         for name in ["p0", "p1"] {
             found += check(&control, name, &told).await;
         }
+        let released = released.lock().unwrap().clone();
+        releases += check_releases(&control, &released).await;
         soon(control.stop()).await;
         drop(control);
     }
     let acknowledged = told.lock().unwrap().len();
     assert!(acknowledged > 50 && found > 50, "{acknowledged} {found}");
+    assert!(releases > 20, "{releases}");
 }

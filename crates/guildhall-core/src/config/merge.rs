@@ -35,7 +35,7 @@ pub struct Layer {
 }
 
 /// Where a value of the result was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The value, as a JSON Pointer: a scalar, a list as a whole, or an object without members.
     pub pointer: String,

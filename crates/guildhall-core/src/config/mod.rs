@@ -8,6 +8,7 @@
 //! Content belongs to a file of a service in an environment. The bytes are what is stored; everything here reads them
 //! and never rewrites what it was not asked to. Time, randomness and keys are arguments.
 //!
+//! - [`Config`], [`ConfigName`], [`ContentHash`]: a file as a document, its name, and the name of its content.
 //! - [`mod@format`]: the formats, and parsing into a tree in which each value knows where it was written.
 //! - [`mod@diff`]: what changed between two contents, by value and line by line.
 //! - [`mod@merge`]: layers over each other, and where each value of the result was written.
@@ -15,12 +16,18 @@
 //! - [`gray`]: which listeners get content before the others do.
 
 pub mod diff;
+mod document;
 pub mod format;
 pub mod gray;
+mod hash;
 pub mod merge;
+mod name;
 pub mod seal;
 
 pub use diff::{ContentDiff, diff, unified};
+pub use document::Config;
 pub use format::{Format, Node, ParseError, Parsed, Position, Value, parse};
 pub use gray::{Gray, Listener};
+pub use hash::{ContentHash, ContentHashError};
 pub use merge::{Effective, Layer, MergeError, Origin, Source, merge};
+pub use name::{ConfigName, SHARED};

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{DocumentKey, Kind, Metadata, Object, Pointer, Problems, Spec, lenient, strict};
-use crate::{registry, route};
+use crate::{config, policy, registry, route};
 
 macro_rules! documents {
     ($($kind:ident: $spec:ty,)*) => {
@@ -172,7 +172,8 @@ documents! {
     Lock: registry::Lock,
     Gateway: route::Gateway,
     HttpRoute: route::HttpRoute,
-    Policy: crate::policy::Policy,
+    Policy: policy::Policy,
+    Config: config::Config,
 }
 
 /// Nearly every document is shorter than this, in bytes.

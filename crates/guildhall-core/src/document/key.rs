@@ -24,7 +24,8 @@ pub struct DocumentKey {
     /// The namespace it lives in.
     pub namespace: Namespace,
     /// Its name within kind and namespace: `{service}/{id}` for an instance,
-    /// `{service}/{version}` for a version, else the document's own name.
+    /// `{service}/{version}` for a version, `{service}/{environment}/{file}` for a file of
+    /// configuration, else the document's own name.
     pub name: Arc<str>,
 }
 

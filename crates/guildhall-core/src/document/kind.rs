@@ -44,13 +44,18 @@ kinds! {
     HttpRoute = "HTTPRoute", "httproutes";
     /// Resilience rules, attached to routes, services, gateways and namespaces.
     Policy = "Policy", "policies";
+    /// A file of configuration.
+    Config = "Config", "configs";
 }
 
 impl Kind {
     /// Whether every change of such a document is kept as a version (see [`history`](crate::history)).
     /// What operators write does; what services say of themselves, all the time, does not.
     pub const fn keeps_history(self) -> bool {
-        matches!(self, Self::Gateway | Self::HttpRoute | Self::Policy)
+        matches!(
+            self,
+            Self::Gateway | Self::HttpRoute | Self::Policy | Self::Config
+        )
     }
 
     /// The kind a person means by `word`: its name, its plural or its singular, in any case.

@@ -9,7 +9,7 @@ use guildhall_core::document::Document;
 use super::{
     Exit, Failure,
     context::Context,
-    diff,
+    diff, inline,
     manifest::{self, Manifest, word},
     output,
 };
@@ -112,13 +112,13 @@ impl Apply {
     }
 }
 
-/// The document as it is, if it is there.
+/// The document as it is, if it is there, as it can be compared with `document`.
 pub(super) async fn present(
     context: &Context,
     document: &Document,
 ) -> Result<Option<Document>, ClientError> {
     match context.client.get(&document.key()).await {
-        Ok(current) => Ok(Some(current)),
+        Ok(current) => inline::like(context, current, document).await.map(Some),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }

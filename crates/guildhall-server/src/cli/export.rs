@@ -2,12 +2,13 @@
 
 use clap::Args;
 use guildhall_api::client::ListQuery;
-use guildhall_core::document::{Document, Kind};
+use guildhall_core::document::Kind;
 
 use super::{
     Failure,
     context::Context,
-    get,
+    get, inline,
+    manifest::word,
     output::{self, Format},
 };
 
@@ -20,19 +21,20 @@ Examples:
 What is exported can be applied elsewhere: guildhall apply -f everything.yaml";
 
 /// What users define. Instances and locks are of the moment, and exported only when asked for.
-const USUAL: [Kind; 5] = [
+const USUAL: [Kind; 6] = [
     Kind::Service,
     Kind::ServiceVersion,
     Kind::Gateway,
     Kind::HttpRoute,
     Kind::Policy,
+    Kind::Config,
 ];
 
 /// Print documents such that they can be applied again
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Export {
-    /// The kinds [default: services, serviceversions, gateways, httproutes and policies]
+    /// The kinds [default: services, serviceversions, gateways, httproutes, policies and configs]
     #[arg(value_name = "KIND")]
     kinds: Vec<String>,
     /// Only documents with such labels
@@ -69,7 +71,14 @@ impl Export {
             for why in &listed.skipped {
                 output::warn(why);
             }
-            documents.extend(listed.documents.iter().map(Document::portable));
+            for document in &listed.documents {
+                let failed = |error| {
+                    let what = format!("{} cannot be exported", word(&document.key()));
+                    Failure::call(what, &error)
+                };
+                let whole = inline::whole(&context, document.portable()).await;
+                documents.push(whole.map_err(failed)?);
+            }
         }
         if context.output == Format::Json {
             return output::json(&serde_json::json!({"items": documents}));

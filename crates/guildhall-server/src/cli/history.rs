@@ -30,7 +30,7 @@ Examples:
   guildhall history policy calm --tag good=3     names version 3, which is then never given up
   guildhall history policy calm --untag good
 
-Policies, Gateways and HTTPRoutes have a history. To go back: guildhall rollback policy calm --to 3";
+Policies, Gateways, HTTPRoutes and files of configuration have a history. To go back: guildhall rollback policy calm --to 3";
 
 /// See who changed a document when, and why
 #[derive(Debug, Args)]
@@ -41,6 +41,13 @@ pub(super) struct History {
     kind: String,
     /// The document's name
     name: Option<String>,
+    #[command(flatten)]
+    asked: Asked,
+}
+
+/// What is asked of a history
+#[derive(Debug, Args)]
+pub(super) struct Asked {
     /// How many versions to list
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
     limit: usize,
@@ -67,9 +74,8 @@ pub(super) fn one(
     let (kind, name) = kind_and_name(kind, name)?;
     if !kind.keeps_history() {
         let what = format!("no history is kept of {}", kind.plural());
-        return Err(
-            Failure::new(Exit::Usage, what).next("it is of policies, gateways and httproutes")
-        );
+        return Err(Failure::new(Exit::Usage, what)
+            .next("it is of policies, gateways, httproutes and configs"));
     }
     let Some(name) = name else {
         let what = format!("which of the {}?", kind.plural());
@@ -80,7 +86,13 @@ pub(super) fn one(
 
 impl History {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
-        let key = one(&self.kind, self.name.clone(), &context.namespace)?;
+        let key = one(&self.kind, self.name, &context.namespace)?;
+        self.asked.run(context, key).await
+    }
+}
+
+impl Asked {
+    pub(super) async fn run(self, context: Context, key: DocumentKey) -> Result<(), Failure> {
         if let Some(version) = &self.version {
             return show(&context, &key, version).await;
         }
@@ -187,7 +199,11 @@ async fn show(context: &Context, key: &DocumentKey, version: &str) -> Result<(),
     }
 }
 
-async fn compare(context: &Context, key: &DocumentKey, range: &str) -> Result<(), Failure> {
+pub(super) async fn compare(
+    context: &Context,
+    key: &DocumentKey,
+    range: &str,
+) -> Result<(), Failure> {
     // One version alone is compared with the one before it.
     let (from, to) = range.split_once("..").unwrap_or(("", range));
     let named = |word: &str| (!word.is_empty()).then(|| VersionRef::of(word));
@@ -201,7 +217,12 @@ async fn compare(context: &Context, key: &DocumentKey, range: &str) -> Result<()
         Format::Json => output::json(&found),
         Format::Yaml => output::yaml(&found),
         _ if found.changes.is_empty() => output::text("both say the same\n"),
-        _ => output::text(&diff::coloured(found.text)),
+        _ => {
+            // Of a file of configuration the content is what people want to see, if that is what changed.
+            let content = found.content.and_then(|content| content.textual);
+            let content = content.filter(|text| !text.is_empty());
+            output::text(&diff::coloured(content.unwrap_or(found.text)))
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod apply;
 mod breakers;
 mod child;
 mod completions;
+mod config;
 mod context;
 mod delete;
 mod diff;
@@ -18,6 +19,7 @@ mod get;
 mod graph;
 mod history;
 mod impact;
+mod inline;
 mod instances;
 mod lock;
 mod manifest;
@@ -78,6 +80,7 @@ enum Command {
     Export(export::Export),
     History(history::History),
     Rollback(rollback::Rollback),
+    Config(config::Config),
     Services(services::Services),
     Instances(instances::Instances),
     Watch(watch::Watch),
@@ -159,6 +162,7 @@ async fn call(command: Command, context: Context) -> Result<(), Failure> {
         Command::Export(export) => export.run(context).await,
         Command::History(history) => history.run(context).await,
         Command::Rollback(rollback) => rollback.run(context).await,
+        Command::Config(config) => config.run(context).await,
         Command::Services(services) => services.run(context).await,
         Command::Instances(instances) => instances.run(context).await,
         Command::Breakers(breakers) => breakers.run(context).await,

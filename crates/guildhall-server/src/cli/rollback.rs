@@ -2,7 +2,7 @@
 
 use clap::Args;
 use guildhall_api::client::{Precondition, PutOptions};
-use guildhall_core::history::VersionRef;
+use guildhall_core::{document::DocumentKey, history::VersionRef};
 
 use super::{Failure, context::Context, diff, history::one, manifest::word, output};
 
@@ -23,6 +23,13 @@ pub(super) struct Rollback {
     kind: String,
     /// The document's name
     name: Option<String>,
+    #[command(flatten)]
+    back: Back,
+}
+
+/// Where to, and how
+#[derive(Debug, Args)]
+pub(super) struct Back {
     /// The version, by its number or a tag
     #[arg(long, value_name = "VERSION")]
     to: String,
@@ -40,6 +47,12 @@ pub(super) struct Rollback {
 impl Rollback {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
         let key = one(&self.kind, self.name, &context.namespace)?;
+        self.back.run(context, key).await
+    }
+}
+
+impl Back {
+    pub(super) async fn run(self, context: Context, key: DocumentKey) -> Result<(), Failure> {
         let refused = |error| Failure::call(format!("{} was not rolled back", word(&key)), &error);
         let current = match context.client.get(&key).await {
             Ok(current) => Some(current),

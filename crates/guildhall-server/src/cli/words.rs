@@ -125,6 +125,17 @@ pub(super) fn summary(document: &Document) -> (String, Tone) {
             plain(format!("{hosts}, {} rules", route.spec.rules.len()))
         }
         Document::Policy(policy) => policy_summary(policy),
+        Document::Config(config) => {
+            let format = config
+                .spec
+                .format
+                .map_or("", guildhall_core::config::Format::name);
+            let size = config.spec.size.unwrap_or_default();
+            plain(format!(
+                "version {}, {format}, {size} bytes",
+                config.metadata.version
+            ))
+        }
     }
 }
 

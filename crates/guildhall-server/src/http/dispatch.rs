@@ -10,7 +10,7 @@ use super::{
     Api,
     answer::Answer,
     call::Call,
-    discovery, documents, fleet, history, locks, metrics, platform, policies, registry,
+    configs, discovery, documents, fleet, history, locks, metrics, platform, policies, registry,
     routes::{Method as M, Resource as R},
     snapshot, watch,
 };
@@ -46,6 +46,9 @@ pub(crate) async fn dispatch(api: &Arc<Api>, call: Call) -> Result<Answer, Refus
         (R::Rollback, _) => history::rollback(api, call).await,
         (R::Tag, M::Put) => history::tag(api, call).await,
         (R::Tag, _) => history::untag(api, call).await,
+        (R::ConfigContent, M::Get) => configs::read_content(api, call).await,
+        (R::ConfigContent, _) => configs::release(api, call).await,
+        (R::EffectiveConfig, _) => configs::effective(api, call).await,
         (R::Watch, _) => watch::many(api, &call).await,
         (R::Status, _) => platform::status(api, call).await,
         (R::Snapshot, M::Get) => snapshot::save(api, &call).await,

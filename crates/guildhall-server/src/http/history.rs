@@ -6,7 +6,8 @@ use guildhall_api::wire::{
 };
 use guildhall_control::{Error, history::Recorded};
 use guildhall_core::{
-    document::{Document, DocumentKey},
+    config::Config,
+    document::{Document, DocumentKey, Kind, Object},
     history::{Head, VersionRef, changes},
 };
 
@@ -112,12 +113,28 @@ pub(crate) async fn diff(api: &Api, call: Call) -> Result<Answer, Refusal> {
     };
     let from = name(before.as_ref().map(|one| one.version.version), old.as_ref());
     let to = name(Some(after.version.version), new);
+    let content = match key.kind {
+        Kind::Config => {
+            let (old, new) = (config(old.as_ref()), config(new));
+            let diff = control.configs().diff(old, new, (&from, &to)).await;
+            Some(diff.map_err(problem::of)?)
+        }
+        _ => None,
+    };
     answer::json(&VersionDiff {
+        content,
         changes: changes(old.as_ref(), new).map_err(defect)?,
         text: text_diff::documents(old.as_ref(), new, &from, &to).map_err(unwritable)?,
         from: before.as_ref().map(shown),
         to: shown(&after),
     })
+}
+
+fn config(document: Option<&Document>) -> Option<&Object<Config>> {
+    match document {
+        Some(Document::Config(config)) => Some(config),
+        _ => None,
+    }
 }
 
 fn unwritable(error: yaml_serde::Error) -> Refusal {

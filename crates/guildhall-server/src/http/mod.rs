@@ -9,6 +9,7 @@ mod answers;
 mod api;
 pub(crate) mod body;
 mod call;
+mod configs;
 mod discovery;
 mod dispatch;
 mod documents;

@@ -40,6 +40,11 @@ pub(crate) const STATE: &str = "state";
 /// The later of two versions that are compared; `from` is the earlier.
 pub(crate) const TO: &str = "to";
 
+/// Which version of a file.
+pub(crate) const VERSION: &str = "version";
+/// Where each value of a configuration was written, instead of the configuration as it is written.
+pub(crate) const ORIGINS: &str = "origins";
+
 /// The parameters of a read that can be a long poll or a watch.
 pub(crate) const READ: &[&str] = &[MIN_INDEX, INDEX, WAIT, WATCH];
 /// The same for a read of several documents at once, which has no stream of its own.
@@ -76,6 +81,9 @@ pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static
         (Resource::Document(_), Method::Put | Method::Delete) | (Resource::Rollback, _) => {
             &[DRY_RUN]
         }
+        (Resource::ConfigContent, Method::Get) => &[VERSION, MIN_INDEX],
+        (Resource::ConfigContent, _) => &[DRY_RUN],
+        (Resource::EffectiveConfig, _) => &[ORIGINS, WAIT, WATCH, MIN_INDEX],
         (Resource::History, _) => &[LIMIT, CONTINUE, MIN_INDEX],
         (Resource::VersionDiff, _) => &[FROM, TO, MIN_INDEX],
         (Resource::PastVersion, _) => &[MIN_INDEX],

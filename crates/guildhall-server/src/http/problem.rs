@@ -3,7 +3,7 @@
 use guildhall_api::wire::{Code, Problem};
 use guildhall_control::Error;
 use guildhall_core::document::{FieldProblem, Problems};
-use guildhall_store::Unavailable;
+use guildhall_store::{BlobError, Unavailable};
 
 /// A call that is refused. Boxed: answers are many, refusals few, and a problem is large.
 pub(crate) type Refusal = Box<Problem>;
@@ -56,6 +56,16 @@ pub(crate) fn of(error: Error) -> Refusal {
                 Code::Timeout,
                 "whether this was done is not known; read before trying again",
             )
+        }
+        Error::Blob(BlobError::TooLarge { .. }) => refuse(Code::InvalidDocument, text),
+        // A full disk, most likely: what to do about it is in the text.
+        Error::Blob(BlobError::Io { .. }) => {
+            tracing::error!(error = %text, "a content could not be kept or read");
+            refuse(Code::ReadOnly, text)
+        }
+        Error::Blob(_) | Error::ContentLost { .. } => {
+            tracing::error!(error = %text, "a content is not what was written");
+            refuse(Code::Internal, text)
         }
         Error::Encoding(_) | Error::Store(_) => internal(&text),
     }

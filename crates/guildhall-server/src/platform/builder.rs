@@ -7,6 +7,7 @@ use guildhall_control::{
     Options,
     audit::{AuditSink, FileSink, FileSinkOptions},
     checks::CheckOptions,
+    config::ConfigOptions,
     fleet::FleetOptions,
     history::HistoryOptions,
     watch::WatchOptions,
@@ -268,6 +269,9 @@ fn control_options(settings: &Settings) -> Result<Options, StartError> {
     Ok(Options {
         history: HistoryOptions {
             keep: settings.history.keep,
+        },
+        config: ConfigOptions {
+            cache: settings.config.cache.0,
         },
         watch: WatchOptions {
             queue: settings.watch.queue,

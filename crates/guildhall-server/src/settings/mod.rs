@@ -17,7 +17,9 @@ pub use error::{Finding, SettingsError, Source};
 use field::{Field, Section};
 pub(crate) use load::{Flag, Layers, not_toml};
 pub(crate) use reference::{reference, show};
-pub use sections::{Api, Audit, Auth, Checks, Fleet, Gateway, History, Log, Server, Store, Watch};
+pub use sections::{
+    Api, Audit, Auth, Checks, Config, Fleet, Gateway, History, Log, Server, Store, Watch,
+};
 pub(crate) use validate::findings as validate;
 use value::Given;
 pub use value::{AccessLog, LogFormat, Role, Secret, Size};
@@ -39,6 +41,8 @@ pub struct Settings {
     pub store: Store,
     /// The versions of documents.
     pub history: History,
+    /// Configuration.
+    pub config: Config,
     /// Watches and long polls.
     pub watch: Watch,
     /// What is kept of reports.
@@ -60,6 +64,7 @@ macro_rules! sections {
             audit: Audit,
             store: Store,
             history: History,
+            config: Config,
             watch: Watch,
             fleet: Fleet,
             checks: Checks,

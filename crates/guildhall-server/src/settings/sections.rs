@@ -124,6 +124,14 @@ section! {
 }
 
 section! {
+    /// Configuration.
+    Config = "config" {
+        /// How many bytes of contents are kept in memory, and again as many of what they come to for their readers.
+        cache: Size = Size(64 << 20), "\"256MiB\"";
+    }
+}
+
+section! {
     /// Watches and long polls.
     Watch = "watch" {
         /// How many events may wait for one watcher; one more and it starts over from the current state.

@@ -6,6 +6,7 @@
 )]
 
 mod cli;
+mod configs;
 mod discovery;
 mod documents;
 mod fleet;

@@ -4,7 +4,7 @@ use guildhall_core::document::{Body, Document, Kind, Namespace};
 use serde_json::Value;
 
 /// One document of each kind, with every field there is (Gateway API's specs apart, whose fields are Kubernetes').
-const DOCUMENTS: [(Kind, &str, &str); 7] = [
+const DOCUMENTS: [(Kind, &str, &str); 9] = [
     (
         Kind::Service,
         "a",
@@ -50,6 +50,16 @@ const DOCUMENTS: [(Kind, &str, &str); 7] = [
             "circuitBreaker": {"force": {"state": "DISABLED", "until": "2026-01-01T00:00:00Z"}},
             "rateLimit": {"rules": [{"name": "n", "requests": 1, "period": "1s", "key": {"type": "SourceIP"}}]},
             "fallback": {"sources": [{"static": {"headers": {"k": "v"}}}]}}"#,
+    ),
+    (
+        Kind::Config,
+        "a/prod/app.yaml",
+        r#"{"format": "yaml", "content": "a: 1", "size": 4}"#,
+    ),
+    (
+        Kind::Config,
+        "a/prod/app.bin",
+        r#"{"contentHash": "0000000000000000000000000000000000000000000000000000000000000000"}"#,
     ),
 ];
 

@@ -45,6 +45,7 @@ pub(crate) fn document() -> Value {
             {"name": "documents", "description": "What users define, whatever its kind."},
             {"name": "history", "description": "The versions of the documents that operators write, and the way back."},
             {"name": "registry", "description": "Services, their versions and instances; discovery and the graph."},
+            {"name": "configuration", "description": "Files that services read: released, laid over each other, watched."},
             {"name": "locks", "description": "Leases with fencing tokens, for leader election and the like."},
             {"name": "fleet", "description": "Breakers and limits of gateways and services, as they report them."},
             {"name": "watch", "description": "Changes as they happen."},
@@ -93,13 +94,14 @@ fn described(operation: &Operation) -> Value {
     let mut parameters = parameters::of_path(&operation.path);
     for name in params::accepted(operation.resource, operation.method) {
         parameters.push(match operation.resource {
-            Resource::VersionDiff => parameters::of_version(name),
+            Resource::VersionDiff | Resource::ConfigContent => parameters::of_version(name),
             _ => parameters::of_query(name),
         });
     }
     let written = match operation.resource {
         Resource::Document(kind) if operation.method != Method::Get => Some(kind.keeps_history()),
         Resource::Rollback => Some(true),
+        Resource::ConfigContent if operation.method == Method::Put => Some(true),
         _ => None,
     };
     if let Some(keeps_history) = written {
@@ -107,6 +109,9 @@ fn described(operation: &Operation) -> Value {
         if keeps_history {
             parameters.push(parameters::comment());
         }
+    }
+    if operation.resource == Resource::EffectiveConfig {
+        parameters.push(parameters::known_tag());
     }
     if operation.resource == Resource::Watch {
         parameters.push(parameters::last_event_id());
@@ -134,6 +139,7 @@ fn described(operation: &Operation) -> Value {
 
 fn body(schema: &str) -> Value {
     match schema {
+        "Content" => json!({"required": true, "content": {"*/*": {}}}),
         "Snapshot" => json!({"required": true, "content": {"application/octet-stream": {}}}),
         schema => json!({
             "required": true,

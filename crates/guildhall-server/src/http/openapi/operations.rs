@@ -35,6 +35,8 @@ pub(super) struct Operation {
 
 const NS: &str = "/api/v1/namespaces/{namespace}";
 
+const CONFIGS: &str = "/api/v1/namespaces/{namespace}/configs/{service}/{environment}/{file}";
+
 /// Every operation.
 pub(super) fn all() -> impl Iterator<Item = Operation> {
     Kind::ALL
@@ -42,6 +44,7 @@ pub(super) fn all() -> impl Iterator<Item = Operation> {
         .copied()
         .flat_map(|kind| of_kind(kind).chain(past(kind)))
         .chain(registry())
+        .chain(configs())
         .chain(locks())
         .chain(fleet())
         .chain(platform())
@@ -61,6 +64,7 @@ fn words(kind: Kind) -> (&'static str, &'static str, &'static str) {
         Kind::Gateway => ("Gateway", "GatewayList", "gateway"),
         Kind::HttpRoute => ("HTTPRoute", "HTTPRouteList", "HTTP route"),
         Kind::Policy => ("Policy", "PolicyList", "policy"),
+        Kind::Config => ("Config", "ConfigList", "file of configuration"),
     }
 }
 
@@ -70,6 +74,7 @@ fn document_path(kind: Kind) -> String {
         Kind::Instance => format!("{NS}/services/{{service}}/instances/{{id}}"),
         Kind::ServiceVersion => format!("{NS}/services/{{service}}/versions/{{version}}"),
         Kind::Service => format!("{NS}/services/{{service}}"),
+        Kind::Config => format!("{NS}/configs/{{service}}/{{environment}}/{{file}}"),
         _ => format!("{NS}/{}/{{name}}", kind.plural()),
     }
 }
@@ -108,6 +113,10 @@ fn of_kind(kind: Kind) -> impl Iterator<Item = Operation> {
         Kind::Service => Some(
             "With `version`, `api`, `contract` or `dependencies` in the spec, the ServiceVersion of that name is \
              written in the same transaction.",
+        ),
+        Kind::Config => Some(
+            "`content` or `contentBase64` is the new content; with neither the present one stays. What is kept, and \
+             answered, names the content by its hash.",
         ),
         Kind::Instance => Some(
             "Registers the instance, or says again what it is. A service that nobody defined is created.",
@@ -278,6 +287,25 @@ fn registry() -> impl Iterator<Item = Operation> {
         row((Get, R::Stats), "/stats", "getStatistics", "The registry in numbers.", None, Answers::Json("Statistics")),
     ];
     rows("registry", NS, all)
+}
+
+fn configs() -> impl Iterator<Item = Operation> {
+    use Method::{Get, Put};
+    use Resource as R;
+    let all = vec![
+        row((Get, R::ConfigContent), "/content", "getContent", "Reads a file of configuration as it was written.", None, Answers::Other("application/octet-stream"))
+            .more("`Content-Type` is the file's; `Guildhall-Config` names the version, as in `users/prod/app.yaml@3`; `ETag` is for `If-Match` of a release."),
+        row((Put, R::ConfigContent), "/content", "release", "Releases a content: a new version of the file.", Some("Content"), Answers::Written("Config"))
+            .more("The content is parsed for its format and refused with a line and a column if it is not of it. What else the document says stays."),
+        row((Get, R::EffectiveConfig), "/effective", "getEffectiveConfig", "What a file comes to for those who read it: the inputs `_/_`, `{service}/_`, `_/{environment}` and `{service}/{environment}`, each laid over those before.", None, Answers::Other("application/octet-stream"))
+            .more(
+                "Objects merge, everything else is replaced, `null` takes away (RFC 7396). The ETag covers every input, and \
+                 `Guildhall-Config` names them. Long poll: `wait` and `If-None-Match`; 304 when nothing changed. As a stream: events \
+                 `config`, whose id is the tag, and `problem` while there is none; it is taken up again with `Last-Event-ID`. \
+                 With `origins` the answer is JSON: the values, and where each was written.",
+            ),
+    ];
+    rows("configuration", CONFIGS, all)
 }
 
 fn locks() -> impl Iterator<Item = Operation> {

@@ -17,6 +17,8 @@ pub(super) fn of_path(path: &str) -> Vec<Value> {
         "id" => "An instance's id.",
         "version" => "A version's name.",
         "check" => "A check's name.",
+        "environment" => "An environment (`prod`); `_` for what all share.",
+        "file" => "A file's name (`app.yaml`).",
         "number" => "A version's number, or a tag.",
         "tag" => "A tag: a name that is no number.",
         "code" => "A problem's code.",
@@ -86,6 +88,10 @@ pub(super) fn of_query(name: &str) -> Value {
             "Only breakers in this state.",
             json!({"$ref": "#/components/schemas/BreakerState"}),
         ),
+        params::ORIGINS => (
+            "Answers with the values and where each was written, as JSON.",
+            boolean(false),
+        ),
         params::ROUTE => ("The HTTPRoute that the requests match.", text),
         params::RULE => ("The named rule of the route.", text),
         params::GATEWAY => ("The Gateway that takes the requests.", text),
@@ -148,9 +154,19 @@ pub(super) fn of_version(name: &str) -> Value {
     let description = match name {
         params::FROM => "A version, by its number or a tag; the one before `to` if absent.",
         params::TO => "A version, by its number or a tag; the last if absent.",
+        params::VERSION => "A version, by its number or a tag; the live one if absent.",
         _ => return of_query(name),
     };
     json!({"name": name, "in": "query", "description": description, "schema": {"type": "string"}})
+}
+
+/// The header with which a configuration that one has is named.
+pub(super) fn known_tag() -> Value {
+    json!({
+        "name": "If-None-Match", "in": "header",
+        "description": "The ETag of the configuration one has: 304 as long as it is that one, and a stream begins with the next.",
+        "schema": {"type": "string"},
+    })
 }
 
 /// The header with which browsers resume an event stream.

@@ -3,6 +3,8 @@
 //! The canonical path is `/api/v1/namespaces/{ns}/…`; without `namespaces/{ns}` the namespace is `default`, and
 //! `namespaces/-` is all of them. Matching slices costs less than a router's tree, and reads like the specification.
 
+mod resource;
+
 use std::borrow::Cow;
 
 use guildhall_api::wire::Code;
@@ -12,145 +14,7 @@ use smallvec::SmallVec;
 
 use super::problem::{Refusal, refuse};
 
-/// What a path names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Resource {
-    /// `…/{plural}`
-    Collection(Kind),
-    /// `…/{plural}/{name}`; instances and versions stand under their service.
-    Document(Kind),
-    /// `…/services/{service}/instances`
-    Instances,
-    /// `…/services/{service}/versions`
-    Versions,
-    /// `…/instances/{id}/heartbeat`
-    Heartbeat,
-    /// `…/instances/{id}/checks/{check}`
-    Check,
-    /// `…/instances/{id}/maintenance`
-    Maintenance,
-    /// `…/instances/{id}/timeline`
-    Timeline,
-    /// `…/locks/{name}/acquire`
-    LockAcquire,
-    /// `…/locks/{name}/renew`
-    LockRenew,
-    /// `…/locks/{name}/release`
-    LockRelease,
-    /// `…/graph`
-    Graph,
-    /// `…/graph/impact/{service}`
-    Impact,
-    /// `…/stats`
-    Stats,
-    /// `/api/v1/reports`
-    Reports,
-    /// `…/breakers`
-    Breakers,
-    /// `…/limits`
-    Limits,
-    /// `…/policies/effective`
-    EffectivePolicy,
-    /// `…/{plural}/{name}/history`
-    History,
-    /// `…/{plural}/{name}/versions/{number}`
-    PastVersion,
-    /// `…/{plural}/{name}/diff`
-    VersionDiff,
-    /// `…/{plural}/{name}/rollback`
-    Rollback,
-    /// `…/{plural}/{name}/tags/{tag}`
-    Tag,
-    /// `…/watch`
-    Watch,
-    /// `/api/v1/status`
-    Status,
-    /// `/api/v1/snapshot`
-    Snapshot,
-    /// `/healthz`
-    Live,
-    /// `/readyz`
-    Ready,
-    /// `/metrics`
-    Metrics,
-    /// `/api/openapi.json`
-    OpenApi,
-    /// `/docs/errors/{code}`
-    ErrorPage,
-}
-
-const KINDS: usize = Kind::ALL.len();
-
-/// The resources that are not of one kind; those that are asked for most come first.
-const OTHERS: [Resource; 29] = [
-    Resource::Instances,
-    Resource::Heartbeat,
-    Resource::Watch,
-    Resource::Reports,
-    Resource::Breakers,
-    Resource::Limits,
-    Resource::EffectivePolicy,
-    Resource::Versions,
-    Resource::Check,
-    Resource::Maintenance,
-    Resource::Timeline,
-    Resource::LockAcquire,
-    Resource::LockRenew,
-    Resource::LockRelease,
-    Resource::Graph,
-    Resource::Impact,
-    Resource::Stats,
-    Resource::History,
-    Resource::PastVersion,
-    Resource::VersionDiff,
-    Resource::Rollback,
-    Resource::Tag,
-    Resource::Status,
-    Resource::Snapshot,
-    Resource::Live,
-    Resource::Ready,
-    Resource::Metrics,
-    Resource::OpenApi,
-    Resource::ErrorPage,
-];
-
-/// What is done to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Method {
-    /// GET, and HEAD, of which the transport drops the body.
-    Get,
-    /// PUT
-    Put,
-    /// POST
-    Post,
-    /// DELETE
-    Delete,
-}
-
-impl Method {
-    /// Every method.
-    pub(crate) const ALL: [Self; 4] = [Self::Get, Self::Put, Self::Post, Self::Delete];
-
-    /// As on the wire.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Put => "PUT",
-            Self::Post => "POST",
-            Self::Delete => "DELETE",
-        }
-    }
-
-    fn of(method: &http::Method) -> Option<Self> {
-        match *method {
-            http::Method::GET | http::Method::HEAD => Some(Self::Get),
-            http::Method::PUT => Some(Self::Put),
-            http::Method::POST => Some(Self::Post),
-            http::Method::DELETE => Some(Self::Delete),
-            _ => None,
-        }
-    }
-}
+pub(crate) use resource::{Method, Resource};
 
 /// Which namespaces a path is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,106 +44,13 @@ pub(crate) struct Target {
     pub(crate) method: Method,
     /// The namespaces it is about.
     pub(crate) scope: Scope,
-    /// The document's name in the key's form (`{service}/{id}` for an instance), the service's, or empty.
+    /// The document's name in the key's form (`{service}/{id}` for an instance, `{service}/{environment}/{file}` for a
+    /// file of configuration), the service's, or empty.
     pub(crate) name: String,
     /// The check in `…/checks/{check}`, the version in `…/versions/{number}`, the tag in `…/tags/{tag}`, else empty.
     pub(crate) part: String,
     /// The kind of the document whose past is asked for.
     pub(crate) past_of: Option<Kind>,
-}
-
-impl Resource {
-    /// Every resource, each at its [`Resource::slot`].
-    pub(crate) const ALL: [Self; 2 * KINDS + OTHERS.len()] = {
-        let mut all = [Self::Live; 2 * KINDS + OTHERS.len()];
-        let mut at = 0;
-        while at < KINDS {
-            all[at] = Self::Collection(Kind::ALL[at]);
-            all[KINDS + at] = Self::Document(Kind::ALL[at]);
-            at += 1;
-        }
-        let mut at = 0;
-        while at < OTHERS.len() {
-            all[2 * KINDS + at] = OTHERS[at];
-            at += 1;
-        }
-        all
-    };
-
-    /// Its place in [`Resource::ALL`].
-    pub(crate) fn slot(self) -> usize {
-        match self {
-            Self::Collection(kind) => kind as usize,
-            Self::Document(kind) => KINDS + kind as usize,
-            other => {
-                2 * KINDS
-                    + OTHERS
-                        .iter()
-                        .position(|one| *one == other)
-                        .unwrap_or_default()
-            }
-        }
-    }
-
-    /// The methods it takes.
-    pub(crate) fn methods(self) -> &'static [Method] {
-        use Method::{Delete, Get, Post, Put};
-        match self {
-            Self::Collection(_) | Self::Instances => &[Get, Post],
-            Self::Document(_) => &[Get, Put, Delete],
-            Self::Heartbeat | Self::Check | Self::Maintenance => &[Put],
-            Self::LockAcquire | Self::LockRenew | Self::LockRelease | Self::Reports => &[Post],
-            Self::Rollback => &[Post],
-            Self::Tag => &[Put, Delete],
-            Self::Snapshot => &[Get, Post],
-            _ => &[Get],
-        }
-    }
-
-    /// Its name in metrics and the access log.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Collection(kind) => kind.plural(),
-            Self::Document(kind) => kind.word(),
-            Self::Instances => "discovery",
-            Self::Versions => "versions",
-            Self::Heartbeat => "heartbeat",
-            Self::Check => "check",
-            Self::Maintenance => "maintenance",
-            Self::Timeline => "timeline",
-            Self::LockAcquire => "lock-acquire",
-            Self::LockRenew => "lock-renew",
-            Self::LockRelease => "lock-release",
-            Self::Graph => "graph",
-            Self::Impact => "impact",
-            Self::Stats => "stats",
-            Self::Reports => "reports",
-            Self::Breakers => "breakers",
-            Self::Limits => "limits",
-            Self::EffectivePolicy => "effective-policy",
-            Self::History => "history",
-            Self::PastVersion => "past-version",
-            Self::VersionDiff => "version-diff",
-            Self::Rollback => "rollback",
-            Self::Tag => "tag",
-            Self::Watch => "watch",
-            Self::Status => "status",
-            Self::Snapshot => "snapshot",
-            Self::Live => "healthz",
-            Self::Ready => "readyz",
-            Self::Metrics => "metrics",
-            Self::OpenApi => "openapi",
-            Self::ErrorPage => "error-page",
-        }
-    }
-
-    /// Whether it is answered to whoever asks.
-    pub(crate) fn is_public(self) -> bool {
-        matches!(
-            self,
-            Self::Live | Self::Ready | Self::OpenApi | Self::ErrorPage
-        )
-    }
 }
 
 /// Finds what `method` and `path` ask for, or the problem to answer with.
@@ -373,10 +144,41 @@ fn under<'a>(resource: Resource, service: &str, name: &str) -> Option<Found<'a>>
     })
 }
 
-/// The past of a document, where one is kept of its kind.
-fn past<'a>(resource: Resource, plural: &str, name: &'a str, part: &'a str) -> Option<Found<'a>> {
-    let kind = kind(plural).filter(|kind| kind.keeps_history())?;
-    named(resource, name).map(|found| Found {
+/// A file of configuration.
+fn config<'a>(resource: Resource, parts: [&str; 3]) -> Option<Found<'a>> {
+    let is_named = parts.iter().all(|part| !part.is_empty());
+    is_named.then(|| Found {
+        resource,
+        name: Cow::Owned(parts.join("/")),
+        part: "",
+        past_of: None,
+    })
+}
+
+/// What stands under a file of configuration.
+fn below_config<'a>(parts: [&'a str; 3], rest: &[&'a str]) -> Option<Found<'a>> {
+    use Resource as R;
+    match *rest {
+        [] => config(R::Document(Kind::Config), parts),
+        ["content"] => config(R::ConfigContent, parts),
+        ["effective"] => config(R::EffectiveConfig, parts),
+        _ => past(Kind::Config, config(R::History, parts)?, rest),
+    }
+}
+
+/// The past of the document that `found` names, where one is kept of its kind.
+fn past<'a>(kind: Kind, found: Found<'a>, rest: &[&'a str]) -> Option<Found<'a>> {
+    use Resource as R;
+    let (resource, part) = match *rest {
+        ["history"] => (R::History, ""),
+        ["diff"] => (R::VersionDiff, ""),
+        ["rollback"] => (R::Rollback, ""),
+        ["versions", version] if !version.is_empty() => (R::PastVersion, version),
+        ["tags", tag] if !tag.is_empty() => (R::Tag, tag),
+        _ => return None,
+    };
+    kind.keeps_history().then_some(Found {
+        resource,
         part,
         past_of: Some(kind),
         ..found
@@ -412,20 +214,17 @@ fn below<'a>(rest: &[&'a str]) -> Option<Found<'a>> {
         ["limits"] => found(R::Limits),
         ["policies", "effective"] => found(R::EffectivePolicy),
         ["watch"] => found(R::Watch),
-        [plural, name, "history"] => past(R::History, plural, name, ""),
-        [plural, name, "diff"] => past(R::VersionDiff, plural, name, ""),
-        [plural, name, "rollback"] => past(R::Rollback, plural, name, ""),
-        [plural, name, "versions", version] if !version.is_empty() => {
-            past(R::PastVersion, plural, name, version)
+        ["configs", service, environment, file, ref rest @ ..] => {
+            below_config([service, environment, file], rest)
         }
-        [plural, name, "tags", tag] if !tag.is_empty() => past(R::Tag, plural, name, tag),
         [plural] => found(R::Collection(kind(plural)?)),
         [plural, name] => {
             let kind = kind(plural)?;
-            // These two have names of two parts and stand under their service.
-            let flat = !matches!(kind, Kind::Instance | Kind::ServiceVersion);
+            // Their names have several parts.
+            let flat = !matches!(kind, Kind::Instance | Kind::ServiceVersion | Kind::Config);
             flat.then(|| named(R::Document(kind), name)).flatten()
         }
+        [plural, name, ref rest @ ..] => past(kind(plural)?, named(R::History, name)?, rest),
         _ => None,
     }
 }
@@ -535,6 +334,24 @@ mod tests {
             "/api/v1/policies/calm/versions/v1%2Eb",
             "PastVersion default \"calm\" \"v1.b\"",
         );
+        let file = "/api/v1/namespaces/shop/configs/users/prod/app.yaml";
+        for (below, expect) in [
+            ("", "Document(Config) shop \"users/prod/app.yaml\" \"\""),
+            (
+                "/content",
+                "ConfigContent shop \"users/prod/app.yaml\" \"\"",
+            ),
+            (
+                "/effective",
+                "EffectiveConfig shop \"users/prod/app.yaml\" \"\"",
+            ),
+            (
+                "/versions/3",
+                "PastVersion shop \"users/prod/app.yaml\" \"3\"",
+            ),
+        ] {
+            check(get(), &format!("{file}{below}"), expect);
+        }
         check(get(), "/healthz", "Live - \"\" \"\"");
     }
 
@@ -555,6 +372,9 @@ mod tests {
             "/api/v1/instances/a",
             "/api/v1/services/a/history",
             "/api/v1/policies/a/tags/",
+            "/api/v1/configs/users/prod",
+            "/api/v1/configs/users/prod/",
+            "/api/v1/configs/users/prod/a/b",
             "/api/v1/services//instances",
             "/x/y",
         ] {

@@ -1,0 +1,183 @@
+//! Calls on files of configuration.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use guildhall_core::document::DocumentKey;
+use guildhall_core::history::VersionRef;
+use http::{HeaderName, StatusCode, header};
+
+use super::{Client, ClientError, PutOptions, Written, call::Call, documents::prepared};
+use super::{answer::Answer, stream::EventStream};
+use crate::wire::{
+    CONFIG_EVENT, ConfigEvent, ConfigOrigins, PROBLEM_EVENT, Problem, header as names, path,
+};
+
+/// What files laid over each other come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectiveConfig {
+    /// Covers every input.
+    pub tag: String,
+    /// The bytes.
+    pub content: Bytes,
+    /// How they are written.
+    pub media_type: String,
+    /// Which versions it is made of, the most general first: `users/prod/app.yaml@3`.
+    pub versions: Vec<String>,
+}
+
+/// What a [`ConfigStream`] tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ConfigItem {
+    /// A configuration that is another one than that before.
+    Config(ConfigEvent),
+    /// There is none at present, and why.
+    Problem(Box<Problem>),
+}
+
+impl Client {
+    /// The bytes of a file, live or as a version had them.
+    pub async fn content(
+        &self,
+        key: &DocumentKey,
+        version: Option<&VersionRef>,
+    ) -> Result<Bytes, ClientError> {
+        let mut query = path::QueryString::default();
+        query.add_some(
+            "version",
+            version.map(|version| match version {
+                VersionRef::Number(number) => number.to_string(),
+                VersionRef::Tag(tag) => tag.clone(),
+            }),
+        );
+        let call = Call::get(path::content(key)).query(query);
+        Ok(self.call(call).await?.body)
+    }
+
+    /// Releases a content; what else the document says stays. `media_type` tells the format of a new file whose name
+    /// does not.
+    pub async fn release_content(
+        &self,
+        key: &DocumentKey,
+        content: Bytes,
+        media_type: Option<&str>,
+        options: &PutOptions,
+    ) -> Result<Written, ClientError> {
+        let mut call = Call::put(path::content(key));
+        call.body = content;
+        if let Some(media_type) = media_type {
+            call = call.header(header::CONTENT_TYPE, media_type)?;
+        }
+        self.call(prepared(call, options)?).await?.written()
+    }
+
+    /// What a file comes to for those who read it.
+    pub async fn effective_config(
+        &self,
+        key: &DocumentKey,
+    ) -> Result<EffectiveConfig, ClientError> {
+        let answer = self.call(Call::get(path::effective_config(key))).await?;
+        effective(answer)
+    }
+
+    /// The values that a file comes to, and where each was written.
+    pub async fn config_origins(&self, key: &DocumentKey) -> Result<ConfigOrigins, ClientError> {
+        let mut query = path::QueryString::default();
+        query.add("origins", true);
+        let call = Call::get(path::effective_config(key)).query(query);
+        self.call(call).await?.json()
+    }
+
+    /// Waits until what a file comes to is not what is named `tag`; `None` if nothing changed within `wait`.
+    pub async fn changed_config(
+        &self,
+        key: &DocumentKey,
+        tag: &str,
+        wait: Duration,
+    ) -> Result<Option<EffectiveConfig>, ClientError> {
+        let mut query = path::QueryString::default();
+        query.add("wait", format_args!("{}ms", wait.as_millis()));
+        let call = Call::get(path::effective_config(key))
+            .query(query)
+            .wait(wait);
+        let call = call.header(header::IF_NONE_MATCH, &format!("\"{tag}\""))?;
+        let answer = self.call(call).await?;
+        match answer.status {
+            StatusCode::NOT_MODIFIED => Ok(None),
+            _ => effective(answer).map(Some),
+        }
+    }
+
+    /// Watches what a file comes to: now, unless that is named `known`, and whenever it changes.
+    pub fn watch_config(&self, key: &DocumentKey, known: Option<String>) -> ConfigStream {
+        ConfigStream {
+            stream: EventStream::new(self.clone()),
+            path: path::effective_config(key),
+            known,
+        }
+    }
+}
+
+fn effective(answer: Answer) -> Result<EffectiveConfig, ClientError> {
+    let header = |name: HeaderName| {
+        let value = answer.headers.get(&name);
+        let value = value.and_then(|value| value.to_str().ok());
+        value.ok_or_else(|| answer.malformed(format_args!("a configuration without {name}")))
+    };
+    let tag = header(header::ETAG)?.trim_matches('"').to_owned();
+    let versions = header(names::CONFIG)?
+        .split(", ")
+        .map(str::to_owned)
+        .collect();
+    Ok(EffectiveConfig {
+        tag,
+        versions,
+        media_type: header(header::CONTENT_TYPE)?.to_owned(),
+        content: answer.body,
+    })
+}
+
+/// A watch over a configuration that takes itself up again where it broke off.
+///
+/// Each error is told, and asking again tries again after a while; who wants to give up stops asking.
+#[derive(Debug)]
+pub struct ConfigStream {
+    stream: EventStream,
+    path: String,
+    /// The tag of what was told last.
+    known: Option<String>,
+}
+
+impl ConfigStream {
+    /// Waits for the next configuration. Cancel-safe.
+    pub async fn next(&mut self) -> Result<ConfigItem, ClientError> {
+        loop {
+            if self.stream.server().is_none() {
+                let mut query = path::QueryString::default();
+                query.add("watch", true);
+                let call = Call::get(self.path.clone()).query(query);
+                self.stream.connect(call, self.known.as_deref()).await?;
+            }
+            while let Some(frame) = self.stream.buffered() {
+                self.stream.works();
+                let read = match frame.event.as_str() {
+                    CONFIG_EVENT => serde_json::from_str(&frame.data).map(ConfigItem::Config),
+                    PROBLEM_EVENT => serde_json::from_str(&frame.data).map(ConfigItem::Problem),
+                    // A newer server's.
+                    _ => continue,
+                };
+                match read {
+                    Ok(item) => {
+                        self.known = match &item {
+                            ConfigItem::Config(config) => Some(config.tag.to_string()),
+                            ConfigItem::Problem(_) => None,
+                        };
+                        return Ok(item);
+                    }
+                    Err(error) => tracing::warn!(%error, "an event of the watch is passed over"),
+                }
+            }
+            self.stream.read().await?;
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Contents by their hash: the store's blobs, the latest of them kept in memory.
+
+use bytes::Bytes;
+use guildhall_core::config::ContentHash;
+use guildhall_core::document::DocumentKey;
+use guildhall_store::{BlobHash, Store};
+use quick_cache::{Weighter, sync::Cache};
+
+use crate::Error;
+
+/// What an entry costs beside its bytes.
+const OVERHEAD: u64 = 128;
+
+/// What the cache is laid out for: as many entries as the budget has of this size.
+const USUAL: u64 = 4 * 1024;
+
+/// Reads contents. A content never changes, so what is kept is never wrong.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    kept: Cache<BlobHash, Bytes, ByBytes>,
+}
+
+#[derive(Clone, Debug)]
+struct ByBytes;
+
+impl Weighter<BlobHash, Bytes> for ByBytes {
+    fn weight(&self, _: &BlobHash, content: &Bytes) -> u64 {
+        content.len() as u64 + OVERHEAD
+    }
+}
+
+/// How many entries a cache of `budget` bytes is laid out for.
+pub(super) fn entries(budget: u64) -> usize {
+    usize::try_from(budget / USUAL)
+        .unwrap_or(usize::MAX)
+        .max(16)
+}
+
+impl Contents {
+    /// Keeps about `budget` bytes.
+    pub(crate) fn new(budget: u64) -> Self {
+        Self {
+            kept: Cache::with_weighter(entries(budget), budget, ByBytes),
+        }
+    }
+
+    /// The content of this hash; `None` if the store does not have it.
+    pub(super) async fn find(
+        &self,
+        store: &dyn Store,
+        hash: ContentHash,
+    ) -> Result<Option<Bytes>, Error> {
+        let hash = BlobHash::new(hash.0);
+        if let Some(content) = self.kept.get(&hash) {
+            return Ok(Some(content));
+        }
+        let content = store.blob_get(hash).await?;
+        if let Some(content) = &content {
+            self.kept.insert(hash, content.clone());
+        }
+        Ok(content)
+    }
+
+    /// The content that the document `key` names.
+    pub(super) async fn get(
+        &self,
+        store: &dyn Store,
+        key: &DocumentKey,
+        hash: ContentHash,
+    ) -> Result<Bytes, Error> {
+        let found = self.find(store, hash).await?;
+        found.ok_or_else(|| Error::ContentLost {
+            key: key.clone(),
+            hash,
+        })
+    }
+
+    /// Makes a content durable.
+    pub(super) async fn put(
+        &self,
+        store: &dyn Store,
+        content: Bytes,
+    ) -> Result<ContentHash, Error> {
+        let hash = store.blob_put(content.clone()).await?;
+        self.kept.insert(hash, content);
+        Ok(ContentHash(*hash.as_bytes()))
+    }
+}

@@ -1,0 +1,153 @@
+//! What others call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use guildhall_core::access::{Caller, Verb, authorize};
+use guildhall_core::config::{Config, ContentDiff, Format, diff, parse};
+use guildhall_core::document::{DocumentKey, Object};
+
+use super::effective::{self, Effective};
+use super::{EffectiveQuery, EffectiveWatch, write};
+use crate::Error;
+use crate::control::Shared;
+use crate::documents::{WriteOptions, Written};
+
+/// Files of configuration. Cheap to clone.
+#[derive(Clone)]
+pub struct Configs {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Configs {
+    /// Makes a release of `content`: what else the document says stays as it is.
+    ///
+    /// `media_type` tells the format of a file whose name does not and that is new.
+    ///
+    /// # Errors
+    /// Those of [`Documents::write`](crate::documents::Documents::write); [`Error::Invalid`] with a line and a column for
+    /// content that is not of its format.
+    pub async fn release(
+        &self,
+        caller: &Caller,
+        key: &DocumentKey,
+        content: Bytes,
+        media_type: Option<&str>,
+        options: WriteOptions,
+    ) -> Result<Written, Error> {
+        let asked = write::Asked::Content {
+            key,
+            content,
+            media_type,
+        };
+        write::write(&self.shared, caller, asked, options).await
+    }
+
+    /// The bytes of a document that was read, live or from its history.
+    ///
+    /// # Errors
+    /// [`Error::ContentLost`], those of the store.
+    pub async fn content(&self, config: &Object<Config>) -> Result<(Format, Bytes), Error> {
+        let Config {
+            format,
+            content_hash,
+            ..
+        } = config.spec;
+        let content = match content_hash {
+            Some(hash) => {
+                let store = &*self.shared.store;
+                self.shared.contents.get(store, &config.key(), hash).await?
+            }
+            None => Bytes::new(),
+        };
+        Ok((format.unwrap_or(Format::Binary), content))
+    }
+
+    /// What leads from the content of one document to that of another; `None` stands for no content. `names` are what the
+    /// unified diff calls the two.
+    ///
+    /// # Errors
+    /// Those of [`Configs::content`].
+    pub async fn diff(
+        &self,
+        before: Option<&Object<Config>>,
+        after: Option<&Object<Config>>,
+        names: (&str, &str),
+    ) -> Result<ContentDiff, Error> {
+        let none = || (Format::Text, Bytes::new());
+        let read = async |config: Option<&Object<Config>>| match config {
+            Some(config) => self.content(config).await,
+            None => Ok(none()),
+        };
+        let (old, new) = (read(before).await?, read(after).await?);
+        // Kept content was read once; what a newer version wrote is compared line by line, or not at all.
+        let parsed = |(format, content): &(Format, Bytes)| {
+            [*format, Format::Text]
+                .into_iter()
+                .find_map(|format| parse(format, content).ok())
+        };
+        Ok(match (parsed(&old), parsed(&new)) {
+            (Some(old), Some(new)) => diff(&old, &new, names),
+            _ => ContentDiff::default(),
+        })
+    }
+
+    /// What the files that `query` names come to.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]; [`Error::NotFound`] if there is none of them; [`Error::Conflict`] if they do not go together.
+    pub async fn effective(
+        &self,
+        caller: &Caller,
+        query: &EffectiveQuery,
+    ) -> Result<Arc<Effective>, Error> {
+        allowed(caller, query)?;
+        let state = self.shared.view.load();
+        effective::effective(&self.shared, query, &state).await
+    }
+
+    /// The long poll: what the files come to once that is not what is named `known`, or `None` after `wait`.
+    ///
+    /// # Errors
+    /// Those of [`Configs::effective`] and [`Configs::watch`].
+    pub async fn changed(
+        &self,
+        caller: &Caller,
+        query: &EffectiveQuery,
+        known: &str,
+        wait: Duration,
+    ) -> Result<Option<Arc<Effective>>, Error> {
+        let mut watch = self.watch(caller, query.clone(), Some(known))?;
+        match tokio::time::timeout(wait, watch.next()).await {
+            Ok(Some(found)) => found.map(Some),
+            Ok(None) => Err(Error::Stopped),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Watches what the files come to: now, unless it is named `known`, and whenever that changes.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], [`Error::TooManyWatchers`].
+    pub fn watch(
+        &self,
+        caller: &Caller,
+        query: EffectiveQuery,
+        known: Option<&str>,
+    ) -> Result<EffectiveWatch, Error> {
+        allowed(caller, &query)?;
+        EffectiveWatch::open(&self.shared, query, known)
+    }
+}
+
+/// Whether the caller may read the file that is asked for; then what is shared with it is part of the answer.
+fn allowed(caller: &Caller, query: &EffectiveQuery) -> Result<(), Error> {
+    let DocumentKey {
+        kind,
+        namespace,
+        name,
+    } = &query.key;
+    authorize(caller, Verb::Read, Some(*kind), Some(namespace), Some(name))?;
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! Configuration: files of services in environments, each write of which is a release.
+//!
+//! ```text
+//! write ─▶ content is parsed for its format ─▶ blob (durable) ─▶ document that names it, with its history ─▶ watch
+//!                                                                                                              │
+//! reader ◀─ effective: the inputs laid over each other, rendered once for all who have the same ones ◀─────────┘
+//! ```
+//!
+//! - `write`: takes a content out of the document, checks it and keeps it; the document goes the way of all documents.
+//! - `contents`: bytes by their hash.
+//! - `inputs`: which files a reader's is made of.
+//! - `effective`: what they come to.
+//! - `watch`: a reader who waits for it to change.
+//!
+//! What a reader has is named by a tag that covers every input; a watch compares tags and needs no history.
+
+mod contents;
+mod effective;
+mod handle;
+mod inputs;
+mod options;
+mod watch;
+mod write;
+
+pub use effective::Effective;
+pub use handle::Configs;
+pub use inputs::EffectiveQuery;
+pub use options::ConfigOptions;
+pub use watch::EffectiveWatch;
+
+pub(crate) use contents::Contents;
+pub(crate) use effective::Rendered;
+pub(crate) use write::{Asked, write};

@@ -1,0 +1,14 @@
+//! How much of configuration is kept in memory.
+
+/// The bounds of configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigOptions {
+    /// How many bytes of contents are kept in memory, and again as many of what they come to; 64 MiB by default.
+    pub cache: u64,
+}
+
+impl Default for ConfigOptions {
+    fn default() -> Self {
+        Self { cache: 64 << 20 }
+    }
+}

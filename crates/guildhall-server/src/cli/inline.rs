@@ -1,0 +1,61 @@
+//! Files of configuration as people write them in documents: with their content in place.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use guildhall_api::client::ClientError;
+use guildhall_core::{
+    config::Config,
+    document::{Document, Object},
+};
+
+use super::context::Context;
+
+/// `document` with its content instead of the content's hash; any other kind as it is.
+pub(super) async fn whole(context: &Context, document: Document) -> Result<Document, ClientError> {
+    let Document::Config(config) = &document else {
+        return Ok(document);
+    };
+    let content = context.client.content(&config.key(), None).await?;
+    let (text, base64) = match std::str::from_utf8(&content) {
+        Ok(text) => (Some(text.to_owned()), None),
+        Err(_) => (None, Some(STANDARD.encode(&content))),
+    };
+    let spec = Config {
+        content: text,
+        content_base64: base64,
+        content_hash: None,
+        size: None,
+        ..config.spec.clone()
+    };
+    Ok(Object::new(config.metadata.clone(), spec).into())
+}
+
+/// `current`, which the platform has, saying as much of its content as `wanted` does: so that they are the same where
+/// `wanted` changes nothing.
+pub(super) async fn like(
+    context: &Context,
+    current: Document,
+    wanted: &Document,
+) -> Result<Document, ClientError> {
+    let (Document::Config(config), Document::Config(wanted)) = (&current, wanted) else {
+        return Ok(current);
+    };
+    let Config {
+        format,
+        content_hash,
+        size,
+        content,
+        content_base64,
+    } = &wanted.spec;
+    let mut said = match (content, content_base64) {
+        (None, None) => Object::clone(config),
+        _ => match whole(context, current.clone()).await? {
+            Document::Config(whole) => Object::clone(&whole),
+            _ => return Ok(current),
+        },
+    };
+    let spec = &mut said.spec;
+    spec.format = format.and(spec.format);
+    spec.size = size.and(spec.size);
+    spec.content_hash = content_hash.and(spec.content_hash);
+    Ok(said.into())
+}
