@@ -73,6 +73,12 @@ impl RequestContext {
         CONTEXT.scope(self, future).await
     }
 
+    /// Runs `call` as a part of this request.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn enter<R>(&self, call: impl FnOnce() -> R) -> R {
+        CONTEXT.sync_scope(self.clone(), call)
+    }
+
     /// The request's id, as in its log line.
     pub fn request_id(&self) -> &str {
         self.inner.id.to_str().unwrap_or_default()

@@ -34,7 +34,8 @@
 //! # gRPC
 //!
 //! With the feature `grpc`, `Service::grpc` gives a channel that tonic's generated clients take: calls go the same way, under
-//! the same policies. Without it the SDK has nothing of tonic.
+//! the same policies. `Service::grpc_service` takes tonic's generated servers beside the routes, on the same port: they are
+//! registered, checked, logged, counted and stopped like these. Without it the SDK has nothing of tonic.
 //!
 //! # While the platform is away
 //!
@@ -50,12 +51,15 @@
 //! | `/health/live` | 200 as long as the process answers |
 //! | `/health/ready` | 200 while requests should be sent here, else 503 |
 //! | `/metrics` | OpenMetrics text |
+//! | `grpc.health.v1.Health` | with gRPC services: as `/health/ready`; `Watch` tells changes |
 
 mod client;
 mod clock;
 mod context;
 mod discovery;
 mod error;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod health;
 mod identity;
 mod layers;

@@ -40,6 +40,12 @@ impl Phases {
         *self.0.borrow()
     }
 
+    /// The phase, now and whenever it changes.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Phase> {
+        self.0.subscribe()
+    }
+
     /// Moves on to `phase`; back is not possible.
     pub(crate) fn advance(&self, phase: Phase) {
         self.0.send_if_modified(|present| {

@@ -3,7 +3,12 @@
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::Incoming,
+    rt::{Read, Write},
+    server::conn::http1,
+    service::{HttpService, service_fn},
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -15,7 +20,49 @@ use tower::ServiceExt;
 use crate::task::Task;
 
 /// How long a client may take for the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long what ends streams early may take to reach those who read them.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How far a server has come.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(crate) enum Stage {
+    /// It takes connections.
+    Serving,
+    /// It takes nothing more, and finishes what it has.
+    Finishing,
+    /// What has not finished is ended.
+    Over,
+}
+
+/// The stage, shared by all who need to know it.
+#[derive(Clone, Debug)]
+pub(crate) struct Stages(watch::Sender<Stage>);
+
+impl Stages {
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(Stage::Serving))
+    }
+
+    fn advance(&self, stage: Stage) {
+        self.0.send_replace(stage);
+    }
+
+    /// Waits until it has come that far.
+    pub(crate) async fn reached(&self, stage: Stage) {
+        // Its other end is here.
+        drop(self.0.subscribe().wait_for(|now| *now >= stage).await);
+    }
+}
+
+/// What a server takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The most connections at a time; others wait in the listener's queue.
+    pub(crate) connections: usize,
+    /// Whether they may speak HTTP/2.
+    pub(crate) grpc: bool,
+}
 
 /// A listener that is being served.
 pub(crate) struct Server {
@@ -24,13 +71,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `app` on `listener`, at most `most` connections at a time; others wait in the
-    /// listener's queue.
-    pub(crate) fn start(listener: TcpListener, app: Router, most: usize) -> Self {
+    /// Serves `app` on `listener`.
+    pub(crate) fn start(
+        listener: TcpListener,
+        app: Router,
+        limits: Limits,
+        stages: Stages,
+    ) -> Self {
         let (finish, finishing) = watch::channel(None);
         Self {
             finish,
-            task: Task::spawn(accept(listener, app, most, finishing)),
+            task: Task::spawn(accept(listener, app, limits, stages, finishing)),
         }
     }
 
@@ -45,10 +96,11 @@ impl Server {
 async fn accept(
     listener: TcpListener,
     app: Router,
-    most: usize,
+    limits: Limits,
+    stages: Stages,
     mut finishing: watch::Receiver<Option<Duration>>,
 ) -> usize {
-    let slots = Arc::new(Semaphore::new(most));
+    let slots = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     let next = async || {
         // The semaphore is never closed.
@@ -59,7 +111,7 @@ async fn accept(
         tokio::select! {
             (accepted, slot) = next() => match accepted {
                 Ok((stream, peer)) => {
-                    let connection = connection(stream, peer, app.clone(), finishing.clone());
+                    let connection = connection(stream, peer, app.clone(), limits, stages.clone());
                     connections.spawn(async move {
                         connection.await;
                         drop(slot);
@@ -77,11 +129,17 @@ async fn accept(
     }
     let deadline = (*finishing.borrow()).unwrap_or_default();
     drop(listener);
-    let all = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(deadline, all).await.is_ok() {
+    stages.advance(Stage::Finishing);
+    let mut all = async || while connections.join_next().await.is_some() {};
+    if tokio::time::timeout(deadline, all()).await.is_ok() {
         return 0;
     }
     let cut = connections.len();
+    stages.advance(Stage::Over);
+    if limits.grpc {
+        let mut all = async || while connections.join_next().await.is_some() {};
+        drop(tokio::time::timeout(LAST_WORDS, all()).await);
+    }
     connections.shutdown().await;
     cut
 }
@@ -90,7 +148,8 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     app: Router,
-    mut finishing: watch::Receiver<Option<Duration>>,
+    limits: Limits,
+    stages: Stages,
 ) {
     // Small answers must not wait for an acknowledgement; a socket that cannot is served all the same.
     let _ = stream.set_nodelay(true);
@@ -99,21 +158,36 @@ async fn connection(
         request.extensions_mut().insert(ConnectInfo(peer));
         app.clone().oneshot(request)
     });
+    #[cfg(feature = "grpc")]
+    if limits.grpc {
+        if let Err(error) = crate::grpc::serve(stream, service, stages).await {
+            tracing::debug!(%peer, error, "a connection ended early");
+        }
+        return;
+    }
+    #[cfg(not(feature = "grpc"))]
+    let _ = limits;
+    if let Err(error) = http1(TokioIo::new(stream), service, stages).await {
+        tracing::debug!(%peer, %error, "a connection ended early");
+    }
+}
+
+/// Serves a connection that speaks HTTP/1.
+pub(crate) async fn http1<T, S>(io: T, service: S, stages: Stages) -> hyper::Result<()>
+where
+    T: Read + Write + Unpin + Send + 'static,
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT);
-    let mut connection = pin!(
-        http.serve_connection(TokioIo::new(stream), service)
-            .with_upgrades()
-    );
-    let ended = tokio::select! {
+    let mut connection = pin!(http.serve_connection(io, service).with_upgrades());
+    tokio::select! {
         ended = connection.as_mut() => ended,
-        () = async { drop(finishing.wait_for(Option::is_some).await) } => {
+        () = stages.reached(Stage::Finishing) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection ended early");
     }
 }

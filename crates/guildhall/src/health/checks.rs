@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use serde::Serialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::CheckOutcome;
 use crate::clock;
@@ -26,6 +26,8 @@ type Check = Box<dyn Fn() -> BoxFuture<'static, CheckOutcome> + Send + Sync>;
 pub(crate) struct Checks {
     checks: Vec<(String, Check)>,
     last: Mutex<Option<(Instant, Arc<Report>)>>,
+    /// Whether the last report was a good one.
+    verdict: watch::Sender<bool>,
 }
 
 /// What all checks say.
@@ -82,7 +84,18 @@ impl Checks {
         let healthy = checks.values().all(|outcome| outcome.healthy);
         let report = Arc::new(Report { healthy, checks });
         *last = Some((clock::now(), report.clone()));
+        self.verdict.send_if_modified(|verdict| {
+            let changed = *verdict != healthy;
+            *verdict = healthy;
+            changed
+        });
         report
+    }
+
+    /// Tells when a report says other than the one before. It takes somebody who asks for reports.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn subscribe(&self) -> watch::Receiver<bool> {
+        self.verdict.subscribe()
     }
 }
 

@@ -1,12 +1,16 @@
 //! Metrics in OpenMetrics text at `/metrics`: those of requests, of calls to other services, and the author's own.
 
 mod calls;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod http;
 mod own;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use calls::{CallMetrics, Meter};
+#[cfg(feature = "grpc")]
+pub(crate) use grpc::GrpcMetrics;
 pub(crate) use http::HttpMetrics;
 use own::Value;
 use prometheus_client::{encoding::text::encode, metrics::gauge::Gauge, registry::Registry};
@@ -38,6 +42,8 @@ pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
     pub(crate) http: HttpMetrics,
+    #[cfg(feature = "grpc")]
+    pub(crate) grpc: GrpcMetrics,
     pub(crate) calls: CallMetrics,
     own: Arc<own::Own>,
     resident: Gauge,
@@ -47,6 +53,8 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::default();
         let http = HttpMetrics::register(&mut registry);
+        #[cfg(feature = "grpc")]
+        let grpc = GrpcMetrics::register(&mut registry);
         let calls = CallMetrics::register(&mut registry);
         let resident = Gauge::default();
         registry.register(
@@ -58,6 +66,8 @@ impl Metrics {
         Self {
             registry: Arc::new(Mutex::new(registry)),
             http,
+            #[cfg(feature = "grpc")]
+            grpc,
             calls,
             own,
             resident,

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use guildhall_core::{
     document::{Document, Metadata, Object, Period},
     registry::{
-        Api, Check, CheckState, Contract, Dependency, Endpoint, Instance, Probe, Schedule, Service,
-        ServiceVersion,
+        Api, Check, CheckState, Contract, Dependency, Endpoint, Instance, Port, Probe, Protocol,
+        Schedule, Service, ServiceVersion,
     },
 };
 
@@ -22,6 +22,12 @@ pub(crate) enum Health {
     Ttl(Duration),
     /// It asks `/health/ready` this often.
     Http(Duration),
+    /// It asks `grpc.health.v1.Health` this often.
+    #[cfg_attr(
+        not(feature = "grpc"),
+        expect(dead_code, reason = "set with the feature")
+    )]
+    Grpc(Duration),
 }
 
 /// What the author says of the service and this instance of it.
@@ -40,6 +46,8 @@ pub(crate) struct Documents {
     pub(crate) deregister_after: Option<Duration>,
     /// Whether `/health` and `/metrics` are served.
     pub(crate) endpoints_served: bool,
+    /// Whether the port speaks gRPC, too.
+    pub(crate) grpc: bool,
 }
 
 impl Documents {
@@ -81,6 +89,14 @@ impl Documents {
         well: bool,
     ) -> Object<Instance> {
         let mut spec = Instance::new(identity.service.clone(), host, port);
+        if self.grpc {
+            // After the first, which is what is meant when none is named: routes and scrapes go by HTTP/1.1.
+            spec.ports.push(Port {
+                name: Some("grpc".to_owned()),
+                port,
+                protocol: Protocol::Grpc,
+            });
+        }
         spec.version = Some(identity.version.clone());
         spec.tags = self.tags.iter().map(|tag| tag.as_str().into()).collect();
         spec.metadata = self.metadata.clone().into();
@@ -106,6 +122,19 @@ impl Documents {
                     headers: BTreeMap::new(),
                     expected_status: Vec::new(),
                     expected_body: None,
+                    tls: None,
+                    schedule: Schedule {
+                        interval,
+                        ..Schedule::default()
+                    },
+                };
+                ("ready", probe)
+            }
+            Health::Grpc(interval) => {
+                let interval = Period(interval);
+                let probe = Probe::Grpc {
+                    port: None,
+                    service: String::new(),
                     tls: None,
                     schedule: Schedule {
                         interval,

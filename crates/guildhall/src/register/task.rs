@@ -129,7 +129,7 @@ impl Registrar {
     fn interval(&self) -> Duration {
         match self.documents.health {
             Health::Ttl(ttl) => ttl / 3,
-            Health::Http(_) => Duration::from_secs(10),
+            Health::Http(_) | Health::Grpc(_) => Duration::from_secs(10),
         }
     }
 
@@ -172,7 +172,7 @@ impl Registrar {
             ..
         } = &*self.identity;
         let report = self.parts.checks.report().await;
-        if report.healthy || matches!(self.documents.health, Health::Http(_)) {
+        if report.healthy || !matches!(self.documents.health, Health::Ttl(_)) {
             return self
                 .client
                 .heartbeat(namespace, service, id)

@@ -20,7 +20,7 @@ use crate::{
     phase::{Phase, Phases},
     policy,
     register::{Health, Registrar},
-    serve::Server,
+    serve::{Limits, Server, Stages},
     task::Task,
 };
 
@@ -65,6 +65,7 @@ impl Service {
         let client = platform.clone().map(Client::new).transpose()?;
 
         let phases = Phases::new();
+        let stages = Stages::new();
         let app_router = std::mem::take(&mut settings.router);
         let parts = Arc::new(Parts {
             phases: phases.clone(),
@@ -72,7 +73,13 @@ impl Service {
             metrics,
         });
         let served = settings.documents.endpoints_served;
-        let app = app(app_router, &parts, &identity, served);
+        let author = layers::chain(app_router, parts.metrics.http.clone());
+        #[cfg(feature = "grpc")]
+        let author = match settings.grpc.is_empty() {
+            true => author,
+            false => std::mem::take(&mut settings.grpc).before(author, &parts, &stages, served),
+        };
+        let app = app(author, &parts, &identity, served);
 
         let feed = client.map(|client| Feed {
             client,
@@ -91,7 +98,15 @@ impl Service {
             identity.clone(),
             calls_stopping,
         ));
-        let server = Server::start(listener, app, settings.max_connections);
+        let server = Server::start(
+            listener,
+            app,
+            Limits {
+                connections: settings.max_connections,
+                grpc: settings.documents.grpc,
+            },
+            stages,
+        );
         phases.advance(Phase::Running);
         tracing::info!(service = %identity.service, version = %identity.version, address = %bound, "serving");
 
@@ -166,10 +181,9 @@ fn checks(settings: &mut Settings, phases: &Phases) -> health::Checks {
     checks
 }
 
-/// The author's routes under the chain, and beside them the SDK's own, which are not logged and
-/// not counted: they are asked every few seconds and would drown the rest.
-fn app(router: Router, parts: &Arc<Parts>, identity: &Arc<Identity>, served: bool) -> Router {
-    let author = layers::chain(router, parts.metrics.http.clone());
+/// What is the author's, and beside it the SDK's own, which is not logged and not counted: it is asked every few seconds
+/// and would drown the rest.
+fn app(author: Router, parts: &Arc<Parts>, identity: &Arc<Identity>, served: bool) -> Router {
     if !served {
         return author;
     }

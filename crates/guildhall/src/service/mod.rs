@@ -98,6 +98,54 @@ impl Service {
         self
     }
 
+    /// Serves a gRPC service beside the routes, on the same port, as tonic's code generation makes them
+    /// (`UsersServer::new(users)`). With the first one the port takes HTTP/2 in the clear besides HTTP/1.1, and the
+    /// instance is registered as one that speaks gRPC. Needs the feature `grpc`.
+    ///
+    /// | | of a call |
+    /// |---|---|
+    /// | context | as of requests ([`RequestContext`](crate::RequestContext)): `x-request-id` and the trace context go along with calls that the handler makes, also while it streams its answer |
+    /// | deadline | `grpc-timeout`, or Envoy's header: nobody waits any longer, so that the handler is dropped then and the call ends with `DEADLINE_EXCEEDED` |
+    /// | a panic | ends it with `INTERNAL`, in a stream, too |
+    /// | log and metrics | when its stream is over: `grpc_server_handled_total{grpc_service,grpc_method,grpc_code}`, `grpc_server_handling_seconds`, `grpc_server_active` |
+    /// | health | `grpc.health.v1.Health` says what `/health/ready` does, of the empty name and of each service; `Watch` tells changes. One of the author's own takes its place |
+    /// | stop | `Watch` says `NOT_SERVING` and ends; connections get a GOAWAY, calls under way end; what is still there at the drain deadline ends with `UNAVAILABLE` |
+    ///
+    /// A peer has 30 s to say what it speaks, a connection 200 calls at a time, and 5 minutes without any.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), guildhall::ServiceError> {
+    /// use guildhall::Service;
+    ///
+    /// let service = Service::new("user-service", "1.0.0").port(3001);
+    /// // What it calls belongs to the call that it answers.
+    /// let orders = service.grpc("order-service");
+    /// # let _ = orders;
+    /// // As generated: UsersServer::new(Users { orders: OrdersClient::new(orders) })
+    /// # let (_, users) = tonic_health::server::health_reporter();
+    /// service.grpc_service(users).run().await
+    /// # }
+    /// ```
+    #[cfg(feature = "grpc")]
+    pub fn grpc_service<S>(mut self, service: S) -> Self
+    where
+        S: tower::Service<http::Request<tonic::body::Body>, Error = std::convert::Infallible>
+            + tonic::server::NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Response: axum::response::IntoResponse,
+        S::Future: Send + 'static,
+    {
+        if let Err(name) = self.settings.grpc.add(service) {
+            self.settings
+                .problem(format!("grpc_service: {name} is there already"));
+        }
+        self.settings.documents.grpc = true;
+        self
+    }
+
     /// What the service is for. Written when nobody has described the service; operators may
     /// change it.
     pub fn describe(mut self, description: &str) -> Self {
@@ -252,6 +300,14 @@ impl Service {
         self
     }
 
+    /// The platform learns of this instance's health by asking `grpc.health.v1.Health` this often, which
+    /// [`Service::grpc_service`] brings along. Needs the feature `grpc`.
+    #[cfg(feature = "grpc")]
+    pub fn grpc_check(mut self, interval: Duration) -> Self {
+        self.settings.documents.health = Health::Grpc(interval);
+        self
+    }
+
     /// After how long without health this instance is forgotten; 10 minutes by default.
     pub fn deregister_after(mut self, after: Duration) -> Self {
         self.settings.documents.deregister_after = Some(after);
@@ -290,7 +346,7 @@ impl Service {
         self
     }
 
-    /// Does not serve `/health`, `/health/live`, `/health/ready` and `/metrics`: those paths are
+    /// Does not serve `/health`, `/health/live`, `/health/ready` and `/metrics`, nor `grpc.health.v1.Health`: those paths are
     /// the author's. An [`Service::http_check`] then asks the author's `/health/ready`.
     pub fn without_endpoints(mut self) -> Self {
         self.settings.documents.endpoints_served = false;

@@ -48,6 +48,8 @@ pub(super) struct Settings {
     pub(super) address: SocketAddr,
     pub(super) host: Option<String>,
     pub(super) router: Router,
+    #[cfg(feature = "grpc")]
+    pub(super) grpc: crate::grpc::Services,
     pub(super) documents: Documents,
     pub(super) checks: Checks,
     pub(super) memory_limit: u64,
@@ -69,6 +71,8 @@ impl Settings {
             address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             host: None,
             router: Router::new(),
+            #[cfg(feature = "grpc")]
+            grpc: crate::grpc::Services::default(),
             documents: Documents {
                 description: None,
                 endpoints: Vec::new(),
@@ -82,6 +86,7 @@ impl Settings {
                 health: Health::Ttl(Duration::from_secs(15)),
                 deregister_after: Some(Duration::from_secs(600)),
                 endpoints_served: true,
+                grpc: false,
             },
             checks: Checks::default(),
             memory_limit: DEFAULT_LIMIT_MB,

@@ -21,7 +21,7 @@ use guildhall_server::{Platform, settings::Role};
 
 use crate::{service, soon, until};
 
-async fn platform(folder: &Path, listen: &str) -> Platform {
+pub(crate) async fn platform(folder: &Path, listen: &str) -> Platform {
     let builder = Platform::builder()
         .data_dir(folder)
         .roles([Role::Control])
@@ -29,7 +29,7 @@ async fn platform(folder: &Path, listen: &str) -> Platform {
     builder.start().await.unwrap()
 }
 
-fn url(platform: &Platform) -> String {
+pub(crate) fn url(platform: &Platform) -> String {
     format!("http://{}", platform.addresses().api.unwrap())
 }
 
@@ -58,7 +58,7 @@ async fn who(users: &ServiceClient) -> String {
     users.get("/who").send().await.unwrap().text().into_owned()
 }
 
-fn named(service: &str) -> (Namespace, ServiceName) {
+pub(crate) fn named(service: &str) -> (Namespace, ServiceName) {
     (Namespace::default(), ServiceName::new(service).unwrap())
 }
 

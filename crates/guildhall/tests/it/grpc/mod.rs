@@ -3,6 +3,10 @@
 mod away;
 mod echo;
 mod guarded;
+mod health;
+mod says;
+mod served;
+mod stops;
 mod streams;
 mod upstream;
 
