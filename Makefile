@@ -26,6 +26,7 @@ demo-once: ## the same story once, on a debug build; fails unless each step's ch
 test: lint ## format, clippy, tidy, every test and doc test, and the atomics under loom
 	@echo "== tests"
 	@cargo test --workspace
+	@cargo test --package guildhall-resilience --features redis redis
 	@echo "== loom"
 	@RUSTFLAGS="--cfg loom" CARGO_PROFILE_DEV_DEBUG=0 cargo test --quiet --package guildhall-resilience \
 		--no-default-features --test loom --target-dir "$$(scripts/target-dir)/loom"
@@ -46,6 +47,7 @@ lint: ## format check, clippy and tidy
 	@echo "== clippy"
 	@cargo clippy --workspace --all-targets --quiet -- -D warnings
 	@cargo clippy --package guildhall --lib --quiet -- -D warnings
+	@cargo clippy --package guildhall-resilience --features redis --all-targets --quiet -- -D warnings
 	@echo "== tidy"
 	@cargo xtask tidy
 

@@ -1,4 +1,5 @@
-//! Test doubles: files that lose what was not synced, and processes to be killed.
+//! Test doubles: files that lose what was not synced, processes to be killed, and a Redis.
 
 pub mod files;
 pub mod process;
+pub mod redis;

@@ -128,7 +128,7 @@ mod tests {
         assert!(names.due(at(0), refresh).is_empty());
 
         assert_eq!(names.addresses("db", 80), None);
-        assert_eq!(names.due(at(0), refresh), ["db".into()]);
+        assert_eq!(names.due(at(0), refresh), [Box::<str>::from("db")]);
         assert!(names.due(at(0), refresh).is_empty(), "it is under way");
         assert!(names.is_waiting());
         let one: IpAddr = "10.0.0.2".parse().unwrap();
@@ -140,7 +140,7 @@ mod tests {
         );
 
         assert!(names.due(at(30), refresh).is_empty());
-        assert_eq!(names.due(at(31), refresh), ["db".into()]);
+        assert_eq!(names.due(at(31), refresh), [Box::<str>::from("db")]);
         assert!(
             !names.found("db", None, at(31)),
             "a failed lookup keeps what was known"

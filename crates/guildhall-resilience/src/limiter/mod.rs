@@ -8,7 +8,8 @@
 //! | [`LeakyQueue`] | evenly at the rate, and says how long to wait | 8 bytes | pacing calls to what cannot take bursts |
 //! | [`WarmUp`] | the same, from a third of the rate when cold | 24 bytes | a service whose caches are cold after idling |
 //!
-//! [`shares`] divides one limit among many who count for themselves.
+//! Each process counts for itself. Where several have to keep one limit together, exactly, [`exact`] is what they ask, and
+//! `redis` (a feature) who answers; [`shares`] divides one limit among many who go on counting for themselves.
 //!
 //! All take `&self` and the time, and allocate nothing when they decide. What they refuse ends in [`Limited`], which
 //! says when to come back; what they admit in [`Allowed`], which says what is left. Both hold a [`RateLimit`], whose
@@ -28,11 +29,14 @@
 //! # Ok::<(), guildhall_resilience::ConfigError>(())
 //! ```
 
+pub mod exact;
 mod gcra;
 pub mod header;
 mod keyed;
 mod leaky;
 mod quota;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod shares;
 mod sliding;
 mod verdict;

@@ -4,6 +4,8 @@ mod gcra;
 mod hot;
 mod keyed;
 mod leaky;
+#[cfg(feature = "redis")]
+mod redis;
 mod shares;
 mod sliding;
 mod table;
