@@ -25,7 +25,7 @@ pub enum StandIn {
         /// How old that is.
         age: Duration,
     },
-    /// Another service.
+    /// Another service, by its name; one of another namespace as `namespace/name`.
     Service(String),
     /// The answer that the policy gives.
     Fixed,

@@ -68,8 +68,8 @@ pub(super) fn chain(
     };
     // Told with its policy before anything stands in for it: what is stood in for was refused all the same.
     let explained = {
-        let way = way.clone();
-        move |failure: Failure| failure.explained(way.service.service.as_str(), &way.enforced)
+        let (way, meter) = (way.clone(), meter.clone());
+        move |failure: Failure| failure.explained(meter.service(), &way.enforced)
     };
     let fallback = held
         .fallback
@@ -115,12 +115,12 @@ fn fallback(
     rules: &CallRules,
     callees: &Weak<Callees>,
 ) -> Option<Fallback> {
-    let service: Arc<str> = way.service.service.as_str().into();
+    let service: Arc<str> = rules.meter.service().into();
     let rule = &guard.rule;
     let other = other_service(guard, way);
     let other = other.map(|other| Other {
         callees: callees.clone(),
-        service: other.name.as_str().into(),
+        callee: other.into(),
         instead_of: service.clone(),
     });
     let answers = Instead {

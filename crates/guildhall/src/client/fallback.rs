@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use guildhall_core::{
-    document::{Namespace, Timestamp},
+    document::Timestamp,
     policy::{
         compile::{FallbackTarget, FixedAnswer},
         guard::{FallbackGuard, Way},
@@ -25,6 +25,7 @@ use tower::Service;
 use super::{Answer, CallError, StandIn, failure::Failure, outgoing::Outgoing, target::Target};
 use crate::{
     clock,
+    discovery::Callee,
     policy::{Callees, Sdk},
 };
 
@@ -115,7 +116,7 @@ impl Answers<Outgoing, Answer> for Instead {
 #[derive(Clone)]
 pub(crate) struct Other {
     pub(super) callees: Weak<Callees>,
-    pub(super) service: Arc<str>,
+    pub(super) callee: Arc<Callee>,
     pub(super) instead_of: Arc<str>,
 }
 
@@ -131,7 +132,7 @@ impl Service<Outgoing> for Other {
     fn call(&mut self, outgoing: Outgoing) -> Self::Future {
         let Self {
             callees,
-            service,
+            callee,
             instead_of,
         } = self.clone();
         let outgoing = Outgoing {
@@ -139,37 +140,38 @@ impl Service<Outgoing> for Other {
             ..outgoing
         };
         async move {
-            let target = asked_instead(&callees, &service)?;
+            let target = asked_instead(&callees, &callee)?;
             let answer = target.pass(outgoing).await?;
-            Ok(answer.standing_in(&instead_of, StandIn::Service(service.to_string())))
+            let stand_in = StandIn::Service(callee.as_str().to_owned());
+            Ok(answer.standing_in(&instead_of, stand_in))
         }
         .boxed()
     }
 }
 
-/// The service that a policy names to be asked instead, if it is in the namespace of `way`: no other is known here, and
-/// such a source is passed over.
-pub(crate) fn other_service<'a>(
-    guard: &'a FallbackGuard<Sdk>,
-    way: &Way<Sdk>,
-) -> Option<&'a FallbackTarget> {
-    let is_own = |namespace: &Namespace| *namespace == way.service.namespace;
-    let other = guard.rule.service.as_ref();
-    other.filter(|other| other.namespace.as_ref().is_none_or(is_own))
+/// The service that a policy of the namespace of `way` names to be asked instead.
+pub(crate) fn other_service(guard: &FallbackGuard<Sdk>, way: &Way<Sdk>) -> Option<Callee> {
+    let FallbackTarget { namespace, name } = guard.rule.service.as_ref()?;
+    let other = namespace.as_ref();
+    let other = other.filter(|namespace| **namespace != way.service.namespace);
+    Some(match other {
+        Some(namespace) => Callee::foreign(namespace, name),
+        None => Callee::own(name.as_str()),
+    })
 }
 
 /// The service that is asked instead, as long as there are any.
 pub(crate) fn asked_instead(
     callees: &Weak<Callees>,
-    service: &str,
+    callee: &Callee,
 ) -> Result<Arc<Target>, Failure> {
     let wall = Timestamp::from_system(clock::wall());
     let gone = || {
-        let service = service.to_owned();
+        let service = callee.as_str().to_owned();
         Failure::Call(CallError::NoPlatform { service })
     };
     let callees = callees.upgrade().ok_or_else(gone)?;
-    Ok(callees.target(service, clock::now(), wall))
+    Ok(callees.target(callee, clock::now(), wall))
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ impl Judge<Answer, Failure> for CallJudge {
 impl CallJudge {
     /// Tells whoever has to know that the breaker changed its state.
     pub(super) fn tell(&self, transition: Transition) {
-        let service = self.way.service.service.as_str();
+        let service = self.meter.service();
         tracing::warn!(service, breaker = %transition, "the breaker changed its state");
         self.meter.breaker(transition.to);
         if let Some(callees) = self.callees.upgrade() {

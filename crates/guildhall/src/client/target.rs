@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     RequestContext, clock,
-    discovery::{Directory, Known},
+    discovery::{Callee, Directory, Known},
     metrics::Meter,
     policy::{Callees, Sdk},
 };
@@ -66,7 +66,12 @@ impl Target {
         }
     }
 
-    /// The service's name.
+    /// The service that is called.
+    pub(crate) fn callee(&self) -> &Callee {
+        self.directory.callee()
+    }
+
+    /// The service's name, with its namespace if that is not the caller's.
     pub(crate) fn service(&self) -> &str {
         self.directory.service()
     }

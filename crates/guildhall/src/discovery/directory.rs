@@ -13,7 +13,7 @@ use guildhall_core::{
 };
 use tokio::sync::watch;
 
-use super::{Feed, Fleet};
+use super::{Callee, Feed, Fleet};
 use crate::clock;
 
 /// What is known of a service.
@@ -32,21 +32,26 @@ pub(crate) enum Known {
 /// One service that is called.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    service: String,
+    callee: Callee,
     known: watch::Sender<Known>,
 }
 
 impl Directory {
-    pub(super) fn new(service: &str) -> Self {
+    pub(super) fn new(callee: Callee) -> Self {
         Self {
-            service: service.to_owned(),
+            callee,
             known: watch::Sender::new(Known::NotStarted),
         }
     }
 
-    /// The service's name.
+    /// The service that is meant.
+    pub(crate) fn callee(&self) -> &Callee {
+        &self.callee
+    }
+
+    /// The service's name, with its namespace if that is not the caller's.
     pub(crate) fn service(&self) -> &str {
-        &self.service
+        self.callee.as_str()
     }
 
     pub(super) fn tell(&self, known: Known) {
@@ -84,7 +89,7 @@ impl Directory {
                     let Some(update) = update else { break };
                     fold.apply(update);
                     let zone = feed.zone.as_deref();
-                    fleet = fold.fleet(&feed.namespace, self.service(), zone, &fleet, clock::now());
+                    fleet = fold.fleet(&feed.namespace, &self.callee, zone, &fleet, clock::now());
                     self.tell(Known::Fleet(fleet.clone()));
                 }
                 () = async { drop(stop.wait_for(|stop| *stop).await) } => break,
@@ -119,13 +124,17 @@ impl Fold {
 
     fn fleet(
         &self,
-        namespace: &Namespace,
-        service: &str,
+        own: &Namespace,
+        callee: &Callee,
         zone: Option<&str>,
         before: &Fleet,
         now: Instant,
     ) -> Fleet {
-        let entry = self.catalog.service(namespace, service);
+        let service = callee.service().ok();
+        let entry = service.and_then(|service| {
+            let namespace = callee.namespace(own);
+            self.catalog.service(namespace, service.as_str())
+        });
         Fleet::of(entry.map(Arc::as_ref), self.health_known, zone, before, now)
     }
 }

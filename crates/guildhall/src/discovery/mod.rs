@@ -4,9 +4,11 @@
 //! service, and one copy on disk: a change to another service wakes nobody here, and a start
 //! without the platform begins with the copy.
 //!
+//! - [`callee`]: which service is meant.
 //! - [`endpoints`]: pure: instances to endpoints, with their loads and latencies.
 //! - [`directory`]: what is known of one service, as it changes.
 
+mod callee;
 mod directory;
 mod endpoints;
 
@@ -17,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use callee::Callee;
 pub(crate) use directory::{Directory, Known};
 pub(crate) use endpoints::{Endpoint, Endpoints, Fleet, Placed};
 use guildhall_api::{
@@ -39,7 +42,7 @@ pub(crate) struct Discovery(Mutex<State>);
 #[derive(Default)]
 struct State {
     stage: Stage,
-    directories: BTreeMap<String, Arc<Directory>>,
+    directories: BTreeMap<Callee, Arc<Directory>>,
     tasks: Vec<Task<()>>,
     stop: watch::Sender<bool>,
 }
@@ -75,15 +78,13 @@ impl Discovery {
     }
 
     /// What is known of a service; begins to watch it.
-    pub(crate) fn directory(&self, service: &str) -> Arc<Directory> {
+    pub(crate) fn directory(&self, callee: &Callee) -> Arc<Directory> {
         let mut state = self.state();
-        if let Some(directory) = state.directories.get(service) {
+        if let Some(directory) = state.directories.get(callee) {
             return directory.clone();
         }
-        let directory = Arc::new(Directory::new(service));
-        state
-            .directories
-            .insert(service.to_owned(), directory.clone());
+        let directory = Arc::new(Directory::new(callee.clone()));
+        state.directories.insert(callee.clone(), directory.clone());
         state.launch(&directory);
         directory
     }
@@ -94,7 +95,7 @@ impl Discovery {
         let bad = state
             .directories
             .keys()
-            .filter_map(|name| ServiceName::new(name).err());
+            .filter_map(|callee| callee.service().err());
         bad.map(|error| format!("client: {error}")).collect()
     }
 
@@ -124,8 +125,8 @@ impl Discovery {
 
 impl State {
     fn launch(&mut self, directory: &Arc<Directory>) {
-        let (Stage::On(feed), Ok(service)) = (&self.stage, ServiceName::new(directory.service()))
-        else {
+        let callee = directory.callee();
+        let (Stage::On(feed), Ok(service)) = (&self.stage, callee.service()) else {
             if matches!(self.stage, Stage::Off) {
                 directory.tell(Known::Off);
             }
@@ -134,13 +135,13 @@ impl State {
         directory.tell(Known::Waiting);
         let scope = WatchScope {
             kinds: vec![Kind::Service, Kind::Instance],
-            namespace: Some(feed.namespace.clone()),
-            service: Some(service.clone()),
+            namespace: Some(callee.namespace(&feed.namespace).clone()),
+            service: Some(service),
         };
         let cache = feed
             .cache
             .as_deref()
-            .map(|folder| file(folder, feed, &service));
+            .map(|folder| file(folder, feed, callee));
         let options = SourceOptions {
             cache,
             patience: PATIENCE,
@@ -154,13 +155,14 @@ impl State {
     }
 }
 
-/// The file of the copy: one for each owner and each service it asks for.
-fn file(folder: &Path, feed: &Feed, service: &ServiceName) -> PathBuf {
+/// The file of the copy: one for each owner and each service it asks for. The slash of a service of another namespace is
+/// written otherwise than anything in a name.
+fn file(folder: &Path, feed: &Feed, callee: &Callee) -> PathBuf {
     let name = format!(
         "{}.{}.{}.cache",
         feed.namespace,
         encode(feed.owner.as_str()),
-        encode(service.as_str())
+        encode(callee.as_str())
     );
     folder.join(name)
 }

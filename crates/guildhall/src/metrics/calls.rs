@@ -1,10 +1,14 @@
-//! The metrics of calls to other services. Their labels are bounded: services are those that the author's code names.
+//! The metrics of calls to other services. Their labels are bounded: services are those that the author's code and policies
+//! name. One of another namespace is told as `namespace/service`.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use guildhall_core::policy::{
-    guard::{GuardState, Guarded},
-    spec::TargetKind,
+use guildhall_core::{
+    document::Namespace,
+    policy::{
+        guard::{GuardState, Guarded},
+        spec::TargetKind,
+    },
 };
 use guildhall_resilience::{
     breaker::State,
@@ -17,7 +21,10 @@ use prometheus_client::{
 };
 
 use super::http::BUCKETS;
-use crate::client::{Answer, CallError, StandIn};
+use crate::{
+    client::{Answer, CallError, StandIn},
+    discovery::Callee,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ToService {
@@ -45,9 +52,15 @@ struct Tried {
 }
 
 impl Tried {
-    fn of(guard: &GuardState) -> Self {
+    fn of(guard: &GuardState, own: Option<&Namespace>) -> Self {
         let (service, target): (Arc<str>, Arc<str>) = match &guard.guarded {
-            Guarded::Service(key) => (key.service.as_str().into(), "".into()),
+            Guarded::Service(key) if own.is_none_or(|own| *own == key.namespace) => {
+                (key.service.as_str().into(), "".into())
+            }
+            Guarded::Service(key) => {
+                let callee = Callee::foreign(&key.namespace, &key.service);
+                (callee.as_str().into(), "".into())
+            }
             Guarded::Target { target, .. } if target.kind == TargetKind::Service => {
                 (target.name.as_str().into(), "".into())
             }
@@ -147,11 +160,15 @@ impl CallMetrics {
     }
 
     /// Takes over what machines that are only tried have counted.
-    pub(crate) fn would_reject(&self, tried: impl Iterator<Item = GuardState>) {
+    pub(crate) fn would_reject(
+        &self,
+        tried: impl Iterator<Item = GuardState>,
+        own: Option<&Namespace>,
+    ) {
         // Several may be tried for one service, such as the rules of a limit.
         let mut counts = HashMap::<Tried, u64>::new();
         for guard in tried {
-            *counts.entry(Tried::of(&guard)).or_default() += guard.measured.refused();
+            *counts.entry(Tried::of(&guard, own)).or_default() += guard.measured.refused();
         }
         for (labels, refused) in counts {
             let refused = i64::try_from(refused).unwrap_or(i64::MAX);
@@ -168,6 +185,11 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
+    /// The service, as it is told.
+    pub(crate) fn service(&self) -> &str {
+        &self.service
+    }
+
     fn reason(&self, reason: &'static str) -> Reason {
         Reason {
             service: self.service.clone(),

@@ -8,7 +8,7 @@ use std::{
 
 use guildhall_api::report::Courier;
 use guildhall_core::{
-    document::{Namespace, ServiceName, Timestamp},
+    document::{Namespace, Timestamp},
     policy::{Chain, Policies, guard::Guards, spec::Sections},
     registry::health::Moment,
     route::table::{ClusterKey, Subset},
@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use super::{Defaults, Sdk};
 use crate::{
     client::{Target, Transport, tell},
-    discovery::Discovery,
+    discovery::{Callee, Discovery},
     metrics::Metrics,
 };
 
@@ -39,7 +39,7 @@ struct State {
     defaults: Sections,
     /// Once the service has started.
     namespace: Option<Namespace>,
-    targets: BTreeMap<String, Arc<Target>>,
+    targets: BTreeMap<Callee, Arc<Target>>,
 }
 
 impl Callees {
@@ -65,15 +65,15 @@ impl Callees {
     }
 
     /// A service that is called, from now on.
-    pub(crate) fn target(&self, service: &str, now: Instant, wall: Timestamp) -> Arc<Target> {
+    pub(crate) fn target(&self, callee: &Callee, now: Instant, wall: Timestamp) -> Arc<Target> {
         let mut state = self.state();
-        if let Some(target) = state.targets.get(service) {
+        if let Some(target) = state.targets.get(callee) {
             return target.clone();
         }
-        let directory = self.discovery.directory(service);
-        let meter = self.metrics.calls.meter(service);
+        let directory = self.discovery.directory(callee);
+        let meter = self.metrics.calls.meter(callee.as_str());
         let target = Arc::new(Target::new(directory, self.transport.clone(), meter));
-        state.targets.insert(service.to_owned(), target.clone());
+        state.targets.insert(callee.clone(), target.clone());
         state.lead(&target, &self.this, now, wall);
         target
     }
@@ -121,7 +121,13 @@ impl Callees {
     pub(crate) fn tick(&self, now: Instant) {
         let mut state = self.state();
         for (service, event) in state.guards.sweep(now) {
-            tell(service.service.as_str(), &event);
+            let callee = match &state.namespace {
+                Some(own) if *own != service.namespace => {
+                    Callee::foreign(&service.namespace, &service.service)
+                }
+                _ => Callee::own(service.service.as_str()),
+            };
+            tell(callee.as_str(), &event);
         }
         for target in state.targets.values() {
             if let Some(way) = target.way()
@@ -130,9 +136,10 @@ impl Callees {
                 target.meter.breaker(breaker.machine.state());
             }
         }
+        let tried = state.guards.states(now).filter(|guard| guard.tried);
         self.metrics
             .calls
-            .would_reject(state.guards.states(now).filter(|guard| guard.tried));
+            .would_reject(tried, state.namespace.as_ref());
     }
 }
 
@@ -146,11 +153,13 @@ impl State {
 
     /// Has a service's calls follow the policies.
     fn lead(&mut self, target: &Target, callees: &Weak<Callees>, now: Instant, wall: Timestamp) {
+        let callee = target.callee();
         // A name that is none is told at the start, which then fails.
-        let (Some(namespace), Ok(service)) = (&self.namespace, ServiceName::new(target.service()))
-        else {
+        let (Some(own), Ok(service)) = (&self.namespace, callee.service()) else {
             return;
         };
+        // Only the own namespace's policies are known: for a service of another, the defaults hold.
+        let namespace = callee.namespace(own);
         let chain = Chain::default().service(namespace, service.as_str());
         let key = ClusterKey {
             namespace: namespace.clone(),
@@ -185,7 +194,7 @@ mod tests {
         fn new() -> Self {
             let callees = Callees::new(Transport::new("orders", "1"), Metrics::new());
             let (now, wall) = (clock::now(), Timestamp(0));
-            let target = callees.target("users", now, wall);
+            let target = callees.target(&Callee::own("users"), now, wall);
             assert!(target.way().is_none(), "nothing is called before the start");
             callees.start(Namespace::default(), &Defaults::default(), now, wall);
             Self {

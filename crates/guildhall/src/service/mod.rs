@@ -21,6 +21,7 @@ use crate::{
     CheckOutcome, ServiceClient,
     client::Transport,
     clock,
+    discovery::Callee,
     metrics::Metrics,
     policy::{Callees, Defaults},
     register::Health,
@@ -356,14 +357,20 @@ impl Service {
     /// Calls another service by its name. May be taken before the service starts, to be given to
     /// its routes; calls can be made once it has started.
     pub fn client(&self, service: &str) -> ServiceClient {
-        ServiceClient::new(self.callees.target(service, clock::now(), wall()))
+        ServiceClient::new(
+            self.callees
+                .target(&Callee::own(service), clock::now(), wall()),
+        )
     }
 
     /// Calls another service by gRPC, by its name: a channel for tonic's generated clients. May be taken before the
     /// service starts, as [`Service::client`].
     #[cfg(feature = "grpc")]
     pub fn grpc(&self, service: &str) -> crate::GrpcChannel {
-        crate::GrpcChannel::new(self.callees.target(service, clock::now(), wall()))
+        crate::GrpcChannel::new(
+            self.callees
+                .target(&Callee::own(service), clock::now(), wall()),
+        )
     }
 
     /// What holds for this service's calls where no policy says otherwise: sections as in a Policy's spec

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use crate::{
-    Phase, Registration, ServiceClient, clock, identity::Identity, metrics::Metrics, parts::Parts,
-    policy::Callees, serve::Server, task::Task,
+    Phase, Registration, ServiceClient, clock, discovery::Callee, identity::Identity,
+    metrics::Metrics, parts::Parts, policy::Callees, serve::Server, task::Task,
 };
 
 /// A service that runs. Dropping it ends it at once, without a farewell; see [`Running::stop`].
@@ -56,14 +56,18 @@ impl Running {
 
     /// Calls another service by its name.
     pub fn client(&self, service: &str) -> ServiceClient {
-        let target = self.callees.target(service, clock::now(), super::wall());
+        let target = self
+            .callees
+            .target(&Callee::own(service), clock::now(), super::wall());
         ServiceClient::new(target)
     }
 
     /// Calls another service by gRPC, by its name.
     #[cfg(feature = "grpc")]
     pub fn grpc(&self, service: &str) -> crate::GrpcChannel {
-        let target = self.callees.target(service, clock::now(), super::wall());
+        let target = self
+            .callees
+            .target(&Callee::own(service), clock::now(), super::wall());
         crate::GrpcChannel::new(target)
     }
 

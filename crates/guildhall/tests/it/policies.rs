@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use guildhall::{CallError, Running, ServiceClient};
+use guildhall::{CallError, Running, ServiceClient, StandIn};
 use guildhall_api::client::{Client, ClientOptions, Precondition, PutOptions};
 use guildhall_core::{
     document::{
@@ -40,17 +40,25 @@ impl Fleet {
             .unwrap();
         let api = Client::new(ClientOptions::new([url(&platform)])).unwrap();
         let users = Upstream::listen("u1", does).await;
-        let host = users.address.ip().to_string();
-        let name = ServiceName::new("users").unwrap();
-        let spec = Instance::new(name, &host, users.address.port());
-        let instance = Object::new(Metadata::named(Namespace::default(), "u1"), spec);
-        api.register(&instance).await.unwrap();
-        Self {
+        let fleet = Self {
             platform,
             api,
             users,
             folder,
-        }
+        };
+        fleet
+            .register(&Namespace::default(), "u1", &fleet.users)
+            .await;
+        fleet
+    }
+
+    /// Registers an instance of the `users` of this namespace.
+    async fn register(&self, namespace: &Namespace, id: &str, upstream: &Upstream) {
+        let host = upstream.address.ip().to_string();
+        let name = ServiceName::new("users").unwrap();
+        let spec = Instance::new(name, &host, upstream.address.port());
+        let instance = Object::new(Metadata::named(namespace.clone(), id), spec);
+        self.api.register(&instance).await.unwrap();
     }
 
     /// A service that calls `users`, and its client.
@@ -72,8 +80,12 @@ impl Fleet {
     /// The same of a policy of `target`.
     async fn put_for(&self, target: &str, name: &str, sections: &str) -> u64 {
         let spec = format!(r#"{{"targetRefs": [{target}], {sections}}}"#);
-        let spec: Policy = decode(&spec, "/spec").unwrap();
-        let policy = Object::new(Metadata::named(Namespace::default(), name), spec);
+        self.put_in(&Namespace::default(), name, &spec).await
+    }
+
+    async fn put_in(&self, namespace: &Namespace, name: &str, spec: &str) -> u64 {
+        let spec: Policy = decode(spec, "/spec").unwrap();
+        let policy = Object::new(Metadata::named(namespace.clone(), name), spec);
         let put = self
             .api
             .put(&Document::from(policy), PutOptions::default())
@@ -233,4 +245,60 @@ async fn policies_hold_on_while_the_platform_is_away_also_after_a_restart() {
         ) {}
     };
     soon("the breaker of the copy", held).await;
+}
+
+#[tokio::test]
+async fn a_service_of_another_namespace_stands_in_under_the_defaults() {
+    let fleet = Fleet::start(Does::Answer(500)).await;
+    let spare = Namespace::new("spare").unwrap();
+    let stands_in = Upstream::listen("s1", Does::Answer(200)).await;
+    fleet.register(&spare, "s1", &stands_in).await;
+    // What the other namespace says is for those who are in it.
+    let limit = r#"{"targetRefs": [{"kind": "Service", "name": "users"}],
+        "rateLimit": {"rules": [{"name": "all", "requests": 1, "period": "1h"}]}}"#;
+    fleet.put_in(&spare, "limit", limit).await;
+    let (orders, client) = fleet.caller().await;
+    let policy = r#""circuitBreaker": {"consecutiveFailures": 2, "minimumNumberOfCalls": 1000},
+        "fallback": {"sources": [{"service": {"name": "users", "namespace": "spare"}}]}"#;
+    fleet.put("stand-in", policy).await;
+    let _ = until(&client, "the stand-in", |ended| *ended == Ok(200)).await;
+    for _ in 0..5 {
+        let answer = client.get("/").send().await.unwrap();
+        assert_eq!(
+            (&*answer.text(), answer.stand_in()),
+            ("s1", Some(&StandIn::Service("spare/users".to_owned())))
+        );
+    }
+    // Of the same name, and not the same: each has a breaker of its own.
+    let states = async {
+        let line = |service: &str, state: &str| {
+            format!("guildhall_client_breaker_state{{service=\"{service}\",state=\"{state}\"}} 1\n")
+        };
+        loop {
+            let metrics = get(&orders, "/metrics").await.body;
+            let open = metrics.contains(&line("users", "OPEN"));
+            if open && metrics.contains(&line("spare/users", "CLOSED")) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon("both breakers", states).await;
+    orders.stop().await;
+
+    // Both are remembered.
+    fleet.platform.stop().await;
+    let mut copies: Vec<String> = std::fs::read_dir(fleet.folder.path().join("cache"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".cache"))
+        .collect();
+    copies.sort();
+    assert_eq!(
+        copies,
+        [
+            "default.orders.spare%2Fusers.cache",
+            "default.orders.users.cache"
+        ]
+    );
 }

@@ -113,7 +113,7 @@ impl Hold {
             Ended::Failed(_) => None,
         };
         let observed = Observed::new(outcome, status);
-        let service = way.service.service.as_str();
+        let service = self.judge.meter.service();
         self.picked.end_of(service, observed, answered, now);
         if let Some(permit) = self.permits.adaptive {
             permit.record(outcome, answered);

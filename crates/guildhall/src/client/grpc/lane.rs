@@ -44,6 +44,7 @@ use crate::{
         fallback::{asked_instead, other_service},
         rules::CallJudge,
     },
+    discovery::Callee,
     metrics::Meter,
     policy::{Callees, Sdk},
 };
@@ -107,8 +108,8 @@ fn chain(
     };
     // Told with its policy before anything stands in for it: what is stood in for was refused all the same.
     let explained = {
-        let way = way.clone();
-        move |failure: Failure| failure.explained(way.service.service.as_str(), &way.enforced)
+        let (way, meter) = (way.clone(), meter.clone());
+        move |failure: Failure| failure.explained(meter.service(), &way.enforced)
     };
     let fallback = held
         .fallback
@@ -155,7 +156,7 @@ fn fallback(
     let other = other_service(guard, way)?;
     let other = Other {
         callees: callees.clone(),
-        service: other.name.as_str().into(),
+        callee: other.into(),
     };
     let none = Arc::new(Mutex::new(LastGood::new(1, 1).ok()?));
     let plan = guard.rule.plan.clone();
@@ -196,7 +197,7 @@ impl Answers<GrpcCall, GrpcAnswer> for NoAnswers {
 #[derive(Clone)]
 struct Other {
     callees: Weak<Callees>,
-    service: Arc<str>,
+    callee: Arc<Callee>,
 }
 
 impl Service<GrpcCall> for Other {
@@ -209,15 +210,15 @@ impl Service<GrpcCall> for Other {
     }
 
     fn call(&mut self, call: GrpcCall) -> Self::Future {
-        let Self { callees, service } = self.clone();
+        let Self { callees, callee } = self.clone();
         let call = GrpcCall {
             tried: Arc::default(),
             ..call
         };
         async move {
-            let target = asked_instead(&callees, &service)?;
+            let target = asked_instead(&callees, &callee)?;
             let mut answer = target.pass_grpc(call).await?;
-            answer.stand_in = Some(StandIn::Service(service.to_string()));
+            answer.stand_in = Some(StandIn::Service(callee.as_str().to_owned()));
             Ok(answer)
         }
         .boxed()
