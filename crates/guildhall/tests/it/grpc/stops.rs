@@ -1,12 +1,14 @@
 //! How a service that stops, or is dropped, ends its streams.
 
 use futures_util::{FutureExt, StreamExt, stream};
-use tokio::sync::oneshot;
+use guildhall::Registration;
+use tokio::{sync::oneshot, task::JoinSet};
 
 use super::{
-    says::{Answers, all, ask, handled, plain, says, words},
+    says::{Answers, all, ask, echoes, handled, plain, says, words},
     *,
 };
+use crate::until;
 
 #[tokio::test]
 async fn a_stop_ends_streams_in_order() {
@@ -85,4 +87,43 @@ async fn a_service_that_is_dropped_ends_its_streams() {
     drop(running);
     assert!(soon("the end", dropped).await.is_err());
     assert!(stream.message().await.is_err());
+}
+
+#[tokio::test]
+async fn an_instance_that_stops_under_load_fails_nobody() {
+    let platform = Platform::start().await;
+    let instance = async |id: &str| {
+        let service = crate::service("says")
+            .platform(&platform.url())
+            .instance_id(id);
+        let running = service.grpc_service(echoes()).start().await.unwrap();
+        until(&running, |now| *now == Registration::Registered).await;
+        running
+    };
+    let (stops, stays) = (instance("stops").await, instance("stays").await);
+    // It does not wait until everybody has heard of it: its port is closed while it is still called.
+    let budget = json!({"percent": 400, "minRetriesPerSecond": 1000});
+    let defaults =
+        json!({"retry": {"attempts": 3, "backOff": {"baseInterval": "1ms"}, "budget": budget}});
+    let orders = service(&platform, defaults).start().await.unwrap();
+    let channel = orders.grpc("says");
+    let mut callers = JoinSet::new();
+    for _ in 0..8 {
+        let channel = channel.clone();
+        callers.spawn(async move {
+            for _ in 0..60 {
+                let said = all(ask(channel.clone(), "word").await.unwrap()).await;
+                assert_eq!(said, (vec!["word".to_owned()], None));
+            }
+        });
+    }
+    let busy = async {
+        while metric(&stops, &handled("Say", "OK")).await < 40 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("calls", busy).await;
+    assert_eq!(soon("the stop", stops.stop()).await.cut, 0);
+    soon("the callers", callers.join_all()).await;
+    assert!(metric(&stays, &handled("Say", "OK")).await > 100);
 }
