@@ -79,7 +79,9 @@ fn code(reason: Reason) -> Code {
         Reason::NoHealthyEndpoint | Reason::ProtocolUnsupported => Code::NoInstance,
         Reason::UpstreamConnectFailed => Code::UpstreamUnreachable,
         Reason::UpstreamReset | Reason::UpstreamInvalid => Code::UpstreamFailed,
-        Reason::UpstreamTimeout | Reason::RequestTimeout => Code::UpstreamTimeout,
+        Reason::UpstreamTimeout | Reason::RequestTimeout | Reason::DeadlineOver => {
+            Code::UpstreamTimeout
+        }
         Reason::RateLimited => Code::RateLimited,
         Reason::CircuitOpen => Code::CircuitOpen,
         Reason::BulkheadFull | Reason::ConcurrencyLimited => Code::Overloaded,

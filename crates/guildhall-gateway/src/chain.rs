@@ -17,7 +17,7 @@
 //! | request id, trace context | `headers` | every answer from here on, refusals too, names the request |
 //! | match route | `core::route` | all that follows is the rule's |
 //! | *authenticate, CORS* | – | later: per rule, before any work is done for the request |
-//! | deadline | `upstream::deadline` | everything below counts against it, a turn in a line included |
+//! | deadline | `upstream::deadline`, `caller` | everything below counts against it, a turn in a line included |
 //! | rate limit | [`policy::begin`] | before any work is done for the request; what was refused costs the service nothing |
 //! | *shed, cache, compression* | – | later |
 //! | fault | `fault` | a rehearsal of the caller: outside what would take it for the service's failure; before the request filters, as it looks at what the client sent |
@@ -30,7 +30,14 @@
 //! | response hygiene and filters | [`exchange::pass_on`] | on every answer of a backend, and on no other |
 //! | access log, counters | `record` | ends with the answer's body, whatever ended it |
 
-use std::{borrow::Cow, cell::RefCell, convert::Infallible, rc::Rc, sync::Arc};
+use std::{
+    borrow::Cow,
+    cell::RefCell,
+    convert::Infallible,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use guildhall_core::route::{
@@ -38,7 +45,7 @@ use guildhall_core::route::{
     table::{Action, Backends, Rule, RuleFilter},
 };
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Version,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{self, UPGRADE},
     request,
 };
@@ -47,10 +54,11 @@ use hyper::{body::Incoming, upgrade::OnUpgrade};
 use crate::{
     answer::{self, Refusal},
     body::{RequestBody, ResponseBody},
+    caller,
     connections::{Client, Entered},
     exchange::{self, Answer, Exchange, Outgoing, Tried},
     fault,
-    headers::{self, RequestId},
+    headers::{self, Noted, RequestId},
     policy::{self, Timeouts},
     record::Record,
     snapshot::{Cluster, Snapshot},
@@ -129,7 +137,8 @@ async fn decide(
     on_upgrade: Option<OnUpgrade>,
 ) -> Result<Answer, Refusal> {
     // Hygiene, then the one form of host and path.
-    checked(client, &head)?;
+    let noted = Noted::of(&head.headers);
+    checked(client, &head, noted)?;
     let authority = target::authority(&head);
     let host = target::host(authority.as_ref())?;
     let path = target::path(&head.method, &head.uri)?;
@@ -201,13 +210,21 @@ async fn decide(
         _ => view.default_way(default_name(&path), &cluster),
     };
 
-    // The deadline counts from the end of the request; the body tells when that was.
+    // The deadline counts from the end of the request; the body tells when that was. What the client waits, if it says
+    // so, counts from its head.
     let timeouts = Timeouts::of(rule, way.map(|way| &**way));
-    let limit = timeouts.request;
     let body = RequestBody::new(body);
     record.upload = body.upload().cloned();
-    let limit_or_default = limit.unwrap_or(worker.shared.options.timeouts.request);
-    let deadline = Deadline::new(limit_or_default, record.started, record.upload.clone());
+    let limit = timeouts
+        .request
+        .unwrap_or(worker.shared.options.timeouts.request);
+    let deadline = Deadline::new(limit, record.started, record.upload.clone());
+    let inherited = match noted.deadline {
+        true => inherited(&mut head.headers, record.started, timeouts.margin)?,
+        false => None,
+    };
+    let tells = inherited.is_some() || timeouts.are_stated();
+    let deadline = deadline.of_caller(inherited, tells);
 
     // Policies' first word; whoever waits for a turn does so within the deadline.
     if let Some(way) = way {
@@ -224,8 +241,8 @@ async fn decide(
 
     // What the backend is sent: hygiene first, so that no header that a client names in
     // `Connection` takes away what is added here.
-    let asked = headers::request_hygiene(&mut head.headers);
-    headers::forward(&mut head.headers, &client.peer, authority.as_ref());
+    let asked = headers::request_hygiene(&mut head.headers, noted);
+    headers::forward(&mut head.headers, noted, &client.peer, authority.as_ref());
     let filters = rule.map_or(&[][..], |rule| &rule.filters);
     let backend_filters = backend.map_or(&[][..], |backend| &backend.filters);
     let mut outgoing = Outgoing {
@@ -284,13 +301,10 @@ async fn decide(
         }
     };
     record.answered = Some(crate::clock::now());
-    let whole = limit
-        .is_some_and(|limit| !limit.is_zero())
-        .then_some(deadline);
     exchange::pass_on(
         record,
         answered,
-        whole,
+        deadline.for_body(timeouts.is_whole()),
         asked.as_ref().zip(on_upgrade),
         filters,
         backend_filters,
@@ -298,8 +312,27 @@ async fn decide(
     .await
 }
 
+/// Until when the client waits for the answer, less the `margin` for its way back; refused if that is over already.
+/// What it said is not passed on as it is.
+fn inherited(
+    headers: &mut HeaderMap,
+    started: Instant,
+    margin: Duration,
+) -> Result<Option<Instant>, Refusal> {
+    let patience = caller::patience(headers);
+    caller::forget(headers);
+    match patience.map(|left| left.saturating_sub(margin)) {
+        None => Ok(None),
+        Some(Duration::ZERO) => Err(Refusal::new(
+            Reason::DeadlineOver,
+            "the client's deadline (grpc-timeout, x-envoy-expected-rq-timeout-ms) leaves no time to ask the service",
+        )),
+        Some(left) => Ok(started.checked_add(left)),
+    }
+}
+
 /// Refuses what has no single reading, and what this gateway does not do.
-fn checked(client: &Client, head: &request::Parts) -> Result<(), Refusal> {
+fn checked(client: &Client, head: &request::Parts, noted: Noted) -> Result<(), Refusal> {
     let message = client.next_message();
     if let Some(violation) = client.observed.violation(message) {
         return Err(Refusal::closing(Reason::RequestInvalid, violation.detail()));
@@ -310,7 +343,8 @@ fn checked(client: &Client, head: &request::Parts) -> Result<(), Refusal> {
             "this gateway opens no tunnels by CONNECT",
         ));
     }
-    if let Some(expected) = head.headers.get(header::EXPECT)
+    if noted.expect
+        && let Some(expected) = head.headers.get(header::EXPECT)
         && !expected.as_bytes().eq_ignore_ascii_case(b"100-continue")
     {
         return Err(Refusal::new(

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use guildhall_core::route::table::HeaderEdit;
+use guildhall_resilience::deadline::header as wire;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
@@ -38,6 +39,35 @@ struct Present {
     te: bool,
 }
 
+/// The same of a request: one pass serves all that looks for headers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Noted {
+    present: Present,
+    pub(crate) expect: bool,
+    /// Anything that says who asked a proxy before.
+    forwarded: bool,
+    /// Anything that says how long the client waits.
+    pub(crate) deadline: bool,
+}
+
+impl Noted {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut noted = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "forwarded" | "x-real-ip" | "x-forwarded-for" | "x-forwarded-port"
+                | "x-forwarded-proto" | "x-forwarded-host" => noted.forwarded = true,
+                wire::GRPC_TIMEOUT | wire::ENVOY_EXPECTED => noted.deadline = true,
+                name => {
+                    noted.expect |= name == "expect";
+                    noted.present.note(name);
+                }
+            }
+        }
+        noted
+    }
+}
+
 /// Taken away whatever they say.
 const HOP_BY_HOP: [HeaderName; 6] = [
     KEEP_ALIVE,
@@ -54,21 +84,25 @@ impl Present {
     fn of(headers: &HeaderMap) -> Self {
         let mut present = Self::default();
         for name in headers.keys() {
-            match name.as_str() {
-                "connection" => present.connection = true,
-                "upgrade" => present.upgrade = true,
-                "te" => present.te = true,
-                "transfer-encoding" => present.transfer_encoding = true,
-                "keep-alive"
-                | "proxy-connection"
-                | "http2-settings"
-                | "expect"
-                | "proxy-authorization"
-                | "proxy-authenticate" => present.hop = true,
-                _ => {}
-            }
+            present.note(name.as_str());
         }
         present
+    }
+
+    fn note(&mut self, name: &str) {
+        match name {
+            "connection" => self.connection = true,
+            "upgrade" => self.upgrade = true,
+            "te" => self.te = true,
+            "transfer-encoding" => self.transfer_encoding = true,
+            "keep-alive"
+            | "proxy-connection"
+            | "http2-settings"
+            | "expect"
+            | "proxy-authorization"
+            | "proxy-authenticate" => self.hop = true,
+            _ => {}
+        }
     }
 }
 
@@ -115,11 +149,10 @@ fn strip_hop_by_hop(headers: &mut HeaderMap, present: Present) -> Option<HeaderV
     }
 }
 
-/// Prepares a request's headers for the backend; gives the upgrade that is asked for.
-pub(crate) fn request_hygiene(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    let present = Present::of(headers);
-    let upgrade = strip_hop_by_hop(headers, present);
-    if present.te
+/// Prepares a request's headers for the backend; gives the upgrade that is asked for. `noted` is what it came with.
+pub(crate) fn request_hygiene(headers: &mut HeaderMap, noted: Noted) -> Option<HeaderValue> {
+    let upgrade = strip_hop_by_hop(headers, noted.present);
+    if noted.present.te
         && let Some(te) = headers.remove(TE)
     {
         // gRPC needs to be told that trailers arrive; all other codings end here.
@@ -147,19 +180,13 @@ pub(crate) fn response_hygiene(headers: &mut HeaderMap) -> Option<HeaderValue> {
 
 /// Tells the backend who asks. What a client says about itself is only believed, and extended, if
 /// it is a trusted proxy.
-pub(crate) fn forward(headers: &mut HeaderMap, peer: &Peer, host: Option<&HeaderValue>) {
-    let said = headers.keys().any(|name| {
-        matches!(
-            name.as_str(),
-            "forwarded"
-                | "x-real-ip"
-                | "x-forwarded-for"
-                | "x-forwarded-port"
-                | "x-forwarded-proto"
-                | "x-forwarded-host"
-        )
-    });
-    if !said {
+pub(crate) fn forward(
+    headers: &mut HeaderMap,
+    noted: Noted,
+    peer: &Peer,
+    host: Option<&HeaderValue>,
+) {
+    if !noted.forwarded {
         headers.append(X_FORWARDED_FOR, peer.forwarded_for.clone());
         headers.append(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
         if let Some(host) = host {
@@ -326,6 +353,11 @@ mod tests {
         lines.join("\n")
     }
 
+    fn asked(headers: &mut HeaderMap) -> Option<HeaderValue> {
+        let noted = Noted::of(headers);
+        request_hygiene(headers, noted)
+    }
+
     #[test]
     fn hop_by_hop_headers_end_here() {
         let mut headers = map(
@@ -334,7 +366,7 @@ mod tests {
              upgrade: h2c\nhttp2-settings: x",
         );
         assert_eq!(
-            request_hygiene(&mut headers),
+            asked(&mut headers),
             None,
             "the connection did not name the upgrade"
         );
@@ -345,7 +377,7 @@ mod tests {
     fn what_frames_a_message_cannot_be_named_away() {
         let mut headers =
             map("host: a\ncontent-length: 5\nconnection: host, content-length, te\nte: gzip");
-        request_hygiene(&mut headers);
+        asked(&mut headers);
         assert_eq!(shown(&headers), "content-length: 5\nhost: a");
     }
 
@@ -353,7 +385,7 @@ mod tests {
     fn an_upgrade_is_told_apart() {
         let mut headers = map("connection: Upgrade\nupgrade: websocket");
         assert_eq!(
-            request_hygiene(&mut headers),
+            asked(&mut headers),
             Some(HeaderValue::from_static("websocket"))
         );
         assert!(headers.is_empty());
@@ -375,18 +407,16 @@ mod tests {
         let host = HeaderValue::from_static("shop");
         let address = "10.0.0.9:1234".parse().unwrap();
         let mut headers = map(sent);
-        forward(&mut headers, &Peer::new(address, &[]), Some(&host));
+        let peer = Peer::new(address, &[]);
+        forward(&mut headers, Noted::of(&map(sent)), &peer, Some(&host));
         assert_eq!(
             shown(&headers),
             "x-forwarded-for: 10.0.0.9\nx-forwarded-host: shop\nx-forwarded-proto: http"
         );
 
         let mut headers = map(sent);
-        forward(
-            &mut headers,
-            &Peer::new(address, &["10.0.0.0/8".parse().unwrap()]),
-            Some(&host),
-        );
+        let peer = Peer::new(address, &["10.0.0.0/8".parse().unwrap()]);
+        forward(&mut headers, Noted::of(&map(sent)), &peer, Some(&host));
         assert_eq!(
             shown(&headers),
             "x-forwarded-for: 1.1.1.1, 2.2.2.2, 10.0.0.9\nx-forwarded-host: evil\nx-forwarded-port: 1\n\

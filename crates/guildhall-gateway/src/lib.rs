@@ -18,6 +18,7 @@
 mod access_log;
 mod answer;
 mod body;
+mod caller;
 mod chain;
 mod clock;
 mod connection;

@@ -70,6 +70,8 @@ reasons! {
     UpstreamTimeout 504 "upstream_timeout" "The backend did not answer in time";
     /// The whole took longer than `timeouts.request`.
     RequestTimeout 504 "request_timeout" "The request was not answered in time";
+    /// The deadline that came with the request (`grpc-timeout`, Envoy's expected timeout) was over.
+    DeadlineOver 504 "deadline_over" "The caller does not wait any longer";
     /// A rate limit of a policy is reached.
     RateLimited 429 "rate_limited" "A rate limit is reached";
     /// The service's circuit breaker is open.

@@ -52,8 +52,8 @@ pub(crate) enum BrokenOff {
     /// The backend broke off.
     #[error("the backend's answer broke off: {0}")]
     Upstream(#[from] hyper::Error),
-    /// It took longer than the route allows.
-    #[error("the answer took longer than the route allows")]
+    /// It took longer than the route allows or the client waits.
+    #[error("the answer took longer than the route allows or the client waits")]
     Expired,
 }
 
@@ -140,9 +140,9 @@ impl ResponseBody {
         };
         let Poll::Ready(frame) = polled else {
             if let Some(limit) = limit
-                && limit.deadline.poll(limit.timer.as_mut(), cx).is_ready()
+                && let Poll::Ready(expired) = limit.deadline.poll(limit.timer.as_mut(), cx)
             {
-                self.broke_off(Reason::RequestTimeout);
+                self.broke_off(reason_of(expired));
                 return Poll::Ready(Some(Err(BrokenOff::Expired)));
             }
             return Poll::Pending;
@@ -202,10 +202,11 @@ impl Body for ResponseBody {
     }
 }
 
-/// Whether a limit was the route's for the whole request or for the attempt.
+/// Whose limit it was: the route's for the whole request, that for the attempt, or the client's.
 pub(crate) fn reason_of(expired: Expired) -> Reason {
     match expired {
         Expired::Request => Reason::RequestTimeout,
         Expired::Attempt => Reason::UpstreamTimeout,
+        Expired::Inherited => Reason::DeadlineOver,
     }
 }

@@ -11,7 +11,7 @@ use super::{Answered, Exchange, Lane};
 use crate::{
     answer::Refusal,
     body::{RequestBody, reason_of},
-    clock, policy,
+    caller, clock, policy,
     snapshot::{balance::Balance, cluster::Endpoint},
     upstream::{self, Attempts, Failure, Next, SendError},
 };
@@ -78,6 +78,12 @@ pub(crate) async fn attempt(
                     Err(expired) => return Err(watch.refuse(timed_out(expired))),
                 },
             };
+            // What is left now, and not what was when the request came in.
+            match deadline.told() {
+                Ok(None) => {}
+                Ok(Some(left)) => caller::tell(request.headers_mut(), left),
+                Err(expired) => return Err(watch.refuse(timed_out(expired))),
+            }
             let failure = match upstream.send(request, repeatable, &deadline).await {
                 Ok(response) => {
                     watch.answered(response.status());
@@ -219,6 +225,10 @@ fn timed_out(expired: upstream::Expired) -> Refusal {
         }
         upstream::Expired::Attempt => {
             "the instance did not answer within the route's timeouts.backendRequest"
+        }
+        upstream::Expired::Inherited => {
+            "the service did not answer within the time that the client waits (grpc-timeout, \
+             x-envoy-expected-rq-timeout-ms)"
         }
     };
     Refusal::new(reason_of(expired), detail)

@@ -16,6 +16,8 @@ pub(crate) fn ended(reason: Reason, limited: bool) -> Ended {
         Reason::UpstreamReset => ErrorClass::Reset,
         Reason::UpstreamInvalid => ErrorClass::Protocol,
         Reason::UpstreamTimeout => ErrorClass::AttemptTimeout,
+        // How long its caller waits says nothing of a service.
+        Reason::DeadlineOver => ErrorClass::DeadlineExceeded,
         Reason::RequestTimeout if limited => ErrorClass::DeadlineExceeded,
         Reason::RequestTimeout => ErrorClass::AttemptTimeout,
         // The upload broke off.

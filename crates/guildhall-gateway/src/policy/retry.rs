@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::{hedge, judge};
 use crate::{
     answer::Refusal,
-    body::{Held, RequestBody},
+    body::{Held, RequestBody, reason_of},
     clock,
     exchange::{Answered, Exchange},
     record::Record,
@@ -125,10 +125,12 @@ pub(super) async fn retry(
         on.worker.stats().retries.add(1);
         // Nobody runs there while the request waits.
         record.lane.endpoint = None;
-        if !after.is_zero() && on.deadline.limit(sleep(after)).await.is_err() {
+        if !after.is_zero()
+            && let Err(expired) = on.deadline.limit(sleep(after)).await
+        {
             return Err(Refusal::new(
-                guildhall_core::route::Reason::RequestTimeout,
-                "the request's timeout was over before the next attempt",
+                reason_of(expired),
+                "the request's time was over before the next attempt",
             ));
         }
         request = again;

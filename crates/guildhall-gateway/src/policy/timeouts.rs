@@ -16,6 +16,8 @@ pub(crate) struct Timeouts {
     pub(crate) request: Option<Duration>,
     /// For an attempt.
     pub(crate) attempt: Option<Duration>,
+    /// What is left of a caller's deadline for the answer's way back.
+    pub(crate) margin: Duration,
     /// Which of the two is a policy's.
     policed: (bool, bool),
 }
@@ -28,11 +30,12 @@ impl Timeouts {
         let mut timeouts = Self {
             request: stated,
             attempt: stated_attempt.filter(|limit| !limit.is_zero()),
-            policed: (false, false),
+            ..Self::default()
         };
         let Some(guard) = way.and_then(|way| way.enforced.timeouts.as_ref()) else {
             return timeouts;
         };
+        timeouts.margin = guard.config.margin;
         if stated.is_none() {
             timeouts.request = match guard.config.request {
                 TimeLimit::Unset => None,
@@ -46,6 +49,16 @@ impl Timeouts {
             timeouts.policed.1 = timeouts.attempt.is_some();
         }
         timeouts
+    }
+
+    /// Whether route or policies limit anything.
+    pub(crate) fn are_stated(&self) -> bool {
+        self.is_whole() || self.attempt.is_some()
+    }
+
+    /// Whether they limit the whole, to the end of the answer.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.request.is_some_and(|limit| !limit.is_zero())
     }
 
     /// A refusal because of time names the policy whose limit it was.

@@ -1,8 +1,9 @@
-//! How long a request may take, from the route's timeouts.
+//! How long a request may take: by the route's timeouts, and by what its caller waits.
 //!
 //! `timeouts.request` counts from the end of the client's request, as Envoy's does: a large upload
 //! takes the time it takes, and is bounded by the stream's idle timeout. `timeouts.backendRequest`
-//! counts from the beginning of an attempt.
+//! counts from the beginning of an attempt. What the caller waits counts from the request's head,
+//! an upload included: it is the caller's own clock that runs.
 
 use std::{
     cell::Cell,
@@ -32,6 +33,8 @@ pub(crate) enum Expired {
     Request,
     /// `timeouts.backendRequest`.
     Attempt,
+    /// The caller's own.
+    Inherited,
 }
 
 /// The limits of one request.
@@ -43,6 +46,10 @@ pub(crate) struct Deadline {
     started: Option<Instant>,
     upload: Option<Rc<Upload>>,
     attempt: Option<Instant>,
+    /// When the caller waits no longer.
+    inherited: Option<Instant>,
+    /// Whether who is asked is told how long it has.
+    tells: bool,
 }
 
 impl Deadline {
@@ -53,7 +60,16 @@ impl Deadline {
             request,
             started: Some(started),
             upload,
-            attempt: None,
+            ..Self::default()
+        }
+    }
+
+    /// The same for a caller who waits until `inherited`. With `tells`, who is asked is told how long it has.
+    pub(crate) fn of_caller(self, inherited: Option<Instant>, tells: bool) -> Self {
+        Self {
+            inherited,
+            tells,
+            ..self
         }
     }
 
@@ -65,44 +81,63 @@ impl Deadline {
         }
     }
 
-    /// When to look again, or what has expired at `now`.
+    /// What holds for the answer's body: the limit for the whole only if it was `stated`, as a default is one for the
+    /// head; `None` if nothing does.
+    pub(crate) fn for_body(self, stated: bool) -> Option<Self> {
+        let request = self.request.filter(|_| stated);
+        (request.is_some() || self.inherited.is_some()).then_some(Self { request, ..self })
+    }
+
+    /// What an attempt that begins now has left, if it is told: the nearest limit that is known already, which that for
+    /// the whole is not while the upload runs.
+    pub(crate) fn told(&self) -> Result<Option<Duration>, Expired> {
+        if !self.tells {
+            return Ok(None);
+        }
+        let now = clock::now();
+        self.check(now)?;
+        let nearest = earlier(self.at(), self.attempt);
+        Ok(nearest.map(|at| at.saturating_duration_since(now)))
+    }
+
+    /// When to look again, or what has expired at `now`. Who waits no longer is named first: then nothing else matters.
     fn check(&self, now: Instant) -> Result<Option<Instant>, Expired> {
-        let whole = match (self.request, &self.upload) {
-            (Some(limit), Some(upload)) => match upload.ended.get() {
-                Some(ended) => Some(ended + limit),
-                // It cannot expire before this.
-                None => {
-                    return Ok(Some(now + limit)).and_then(|next| self.attempt_first(next, now));
-                }
-            },
-            (Some(limit), None) => self.started.map(|started| started + limit),
-            (None, _) => None,
+        let running = self
+            .upload
+            .as_ref()
+            .is_some_and(|upload| upload.ended.get().is_none());
+        let whole = match self.request {
+            // It cannot expire before this.
+            Some(limit) if running => Some(now + limit),
+            _ => self.whole(),
         };
-        if whole.is_some_and(|at| at <= now) {
-            return Err(Expired::Request);
+        let limits = [
+            (self.inherited, Expired::Inherited),
+            (whole, Expired::Request),
+            (self.attempt, Expired::Attempt),
+        ];
+        let mut next = None;
+        for (at, expired) in limits {
+            if at.is_some_and(|at| at <= now) {
+                return Err(expired);
+            }
+            next = earlier(next, at);
         }
-        self.attempt_first(whole, now)
+        Ok(next)
     }
 
-    fn attempt_first(
-        &self,
-        next: Option<Instant>,
-        now: Instant,
-    ) -> Result<Option<Instant>, Expired> {
-        match (self.attempt, next) {
-            (Some(attempt), _) if attempt <= now => Err(Expired::Attempt),
-            (Some(attempt), Some(next)) => Ok(Some(attempt.min(next))),
-            (attempt, next) => Ok(attempt.or(next)),
-        }
-    }
-
-    /// When the whole is over; `None` if never, or if that is not known yet because the upload still runs.
-    pub(crate) fn at(&self) -> Option<Instant> {
+    /// When `timeouts.request` is over; `None` if never, or if that is not known yet because the upload still runs.
+    fn whole(&self) -> Option<Instant> {
         let limit = self.request?;
         match &self.upload {
             Some(upload) => upload.ended.get().map(|ended| ended + limit),
             None => self.started.map(|started| started + limit),
         }
+    }
+
+    /// When all is over, as far as that is known.
+    pub(crate) fn at(&self) -> Option<Instant> {
+        earlier(self.whole(), self.inherited)
     }
 
     /// How long until then.
@@ -130,6 +165,13 @@ impl Deadline {
                 },
             }
         }
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -165,5 +207,31 @@ mod tests {
         assert_eq!(deadline.check(at(15)), Err(Expired::Request));
         let none = Deadline::new(Duration::ZERO, start, None);
         assert_eq!(none.check(at(1_000_000)), Ok(None));
+    }
+    #[test]
+    fn a_caller_waits_during_the_upload_too() {
+        let start = clock::now();
+        let at = |secs: u64| start + Duration::from_secs(secs);
+        let upload = Rc::new(Upload::default());
+        let deadline = Deadline::new(Duration::from_secs(15), start, Some(Rc::clone(&upload)));
+        let deadline = deadline.of_caller(Some(at(20)), true);
+        assert_eq!(deadline.check(at(1)), Ok(Some(at(16))));
+        assert_eq!(deadline.check(at(10)), Ok(Some(at(20))));
+        assert_eq!(deadline.check(at(20)), Err(Expired::Inherited));
+        assert_eq!(deadline.at(), Some(at(20)));
+        upload.ended.set(Some(at(2)));
+        assert_eq!(
+            (deadline.check(at(16)), deadline.at()),
+            (Ok(Some(at(17))), Some(at(17)))
+        );
+        assert_eq!(deadline.check(at(17)), Err(Expired::Request));
+        let body = deadline.for_body(false).unwrap();
+        assert_eq!(
+            body.check(at(17)),
+            Ok(Some(at(20))),
+            "a default is for the head"
+        );
+        let none = Deadline::new(Duration::from_secs(15), start, None);
+        assert!(none.clone().for_body(false).is_none() && none.for_body(true).is_some());
     }
 }

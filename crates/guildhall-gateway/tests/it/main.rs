@@ -7,6 +7,7 @@
 )]
 
 mod change;
+mod deadlines;
 mod faults;
 mod hygiene;
 mod limits;
