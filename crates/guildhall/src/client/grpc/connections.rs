@@ -281,22 +281,27 @@ impl Connections {
                 if let Some(least) = least.min_by_key(|open| open.streams()) {
                     return Ok(least.lease());
                 }
-                match (&pool.opening, failed.take()) {
-                    (Some(opening), _) => Some(opening.clone()),
-                    (None, Some(cause)) if pool.open.is_empty() => {
+                match (failed.take(), &pool.opening) {
+                    (Some(cause), _) if pool.open.is_empty() => {
                         return Err(SendError::Connect(cause));
                     }
                     // Those that there are will do, some time.
-                    (None, Some(_)) => None,
+                    (Some(_), _) => None,
+                    (None, Some(opening)) => Some(opening.clone()),
                     (None, None) if pool.open.len() >= MOST => None,
                     (None, None) => Some(pool.opening.insert(self.open(dial, authority)).clone()),
                 }
             };
-            match opening {
-                Some(opening) => {
-                    failed = opening.await.err().map(|cause: Arc<str>| cause.to_string());
+            let Some(opening) = opening else {
+                freed.await;
+                continue;
+            };
+            // Whichever comes first: a new one, or room in those that there are.
+            tokio::select! {
+                opened = opening => {
+                    failed = opened.err().map(|cause: Arc<str>| cause.to_string());
                 }
-                None => freed.await,
+                () = freed => {}
             }
         }
     }
@@ -310,10 +315,15 @@ impl Connections {
             let mut pool = all.pool();
             pool.opening = None;
             pool.open.push(opened?);
+            pool.room.notify_waiters();
             Ok(())
         });
+        let all = self.clone();
         let told = async move {
-            let opened = task.await.unwrap_or_else(|error| Err(error.to_string()));
+            let opened = task.await.unwrap_or_else(|error| {
+                all.pool().opening = None;
+                Err(error.to_string())
+            });
             opened.map_err(Arc::from)
         };
         told.boxed().shared()

@@ -95,18 +95,23 @@ fn heads(mut frames: &[u8]) -> usize {
 /// Answers every call as the health service does.
 async fn serve(stream: tokio::net::TcpStream, counted: Arc<AtomicUsize>) {
     let mut connection = h2::server::handshake(stream).await.unwrap();
-    while let Some(Ok((_, mut respond))) = connection.accept().await {
+    while let Some(Ok((_, respond))) = connection.accept().await {
         counted.fetch_add(1, Ordering::Relaxed);
-        let head = http::Response::builder().header("content-type", "application/grpc");
-        let mut body = respond
-            .send_response(head.body(()).unwrap(), false)
-            .unwrap();
-        let serving = Bytes::from_static(&[0, 0, 0, 0, 2, 8, 1]);
-        body.send_data(serving, false).unwrap();
-        let mut trailers = HeaderMap::new();
-        trailers.insert("grpc-status", "0".parse().unwrap());
-        body.send_trailers(trailers).unwrap();
+        answer_serving(respond);
     }
+}
+
+/// Answers as the health service does.
+pub(super) fn answer_serving(mut respond: h2::server::SendResponse<Bytes>) {
+    let head = http::Response::builder().header("content-type", "application/grpc");
+    let mut body = respond
+        .send_response(head.body(()).unwrap(), false)
+        .unwrap();
+    let serving = Bytes::from_static(&[0, 0, 0, 0, 2, 8, 1]);
+    body.send_data(serving, false).unwrap();
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", "0".parse().unwrap());
+    body.send_trailers(trailers).unwrap();
 }
 
 fn rules() -> serde_json::Value {

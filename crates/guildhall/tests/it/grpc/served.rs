@@ -131,7 +131,7 @@ async fn what_a_handler_calls_belongs_to_the_call() {
 
 #[tokio::test]
 async fn a_call_ends_with_its_deadline_and_says_so() {
-    // Before the head, and in the middle of a stream that always has more to say.
+    // Before the head, and in the middle of a stream that goes on and on.
     let hangs = |in_stream: bool| {
         says(move |_| -> Said {
             async move {
@@ -139,7 +139,7 @@ async fn a_call_ends_with_its_deadline_and_says_so() {
                     std::future::pending::<()>().await;
                 }
                 let more = stream::repeat_with(|| Ok("more".to_owned())).then(|word| async {
-                    tokio::task::yield_now().await;
+                    tokio::time::sleep(MS(5)).await;
                     word
                 });
                 let answers: Answers = more.boxed();
