@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::{Action, Audit, Outcome};
 use crate::checks::{self, Board, CheckStatistics};
 use crate::clock;
-use crate::config::{Configs, Contents, Rendered};
+use crate::config::{self, Configs, Contents, Rendered};
 use crate::documents::{Documents, Pages};
 use crate::duty::{self, Duty};
 use crate::fleet::{self, Fleet};
@@ -45,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) pages: Pages,
     pub(crate) contents: Contents,
     pub(crate) rendered: Rendered,
+    pub(crate) listeners: config::Table,
     pub(crate) board: Board,
     pub(crate) transitions: Transitions,
     pub(crate) duty: Duty,
@@ -68,6 +69,8 @@ pub struct ControlStatus {
     pub watches: HubStatistics,
     /// Checks, and what was done for them.
     pub checks: CheckStatistics,
+    /// Listeners of configuration that are known here.
+    pub listeners: usize,
     /// Whether this process does the background duties.
     pub on_duty: bool,
     /// Audit records that the sink could not take.
@@ -89,6 +92,7 @@ impl Control {
             pages: Pages::default(),
             contents: Contents::new(options.config.cache),
             rendered: Rendered::new(options.config.cache),
+            listeners: config::Table::new(&options.config),
             board: Board::new(options.checks.clone()),
             transitions: Transitions::new(options.status.waiting),
             duty: Duty::new("checks", options.duty.clone()),
@@ -115,6 +119,8 @@ impl Control {
         control.spawn(checks::run(Arc::clone(shared), instances));
         control.spawn(crate::status::run(Arc::clone(shared)));
         control.spawn(fleet::run(Arc::clone(shared)));
+        let files = control.system_watch(config::scope())?;
+        control.spawn(config::run(Arc::clone(shared), files));
         Ok(control)
     }
 
@@ -289,6 +295,7 @@ impl Control {
             store: self.shared.store.status(),
             watches: self.shared.hub.statistics(),
             checks: self.shared.board.statistics(),
+            listeners: self.shared.listeners.count(),
             on_duty: self.shared.duty.fence().is_some(),
             audit_lost: self.shared.audit.lost(),
         }

@@ -41,6 +41,16 @@ pub enum Error {
         /// Its content.
         hash: ContentHash,
     },
+    /// The file has no such gray release.
+    #[error("{key} has no gray release {name:?}; it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
+    NoGray {
+        /// The file.
+        key: DocumentKey,
+        /// What was asked for.
+        name: String,
+        /// Those it has.
+        known: Vec<String>,
+    },
     /// The instance has no such check.
     #[error("{instance} has no check {check:?}; it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
     CheckNotFound {

@@ -1,8 +1,9 @@
 //! Calls on files of configuration.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
+use guildhall_core::config::{GrayRelease, ListenerState};
 use guildhall_core::document::DocumentKey;
 use guildhall_core::history::VersionRef;
 use http::{HeaderName, StatusCode, header};
@@ -10,8 +11,20 @@ use http::{HeaderName, StatusCode, header};
 use super::{Client, ClientError, PutOptions, Written, call::Call, documents::prepared};
 use super::{answer::Answer, stream::EventStream};
 use crate::wire::{
-    CONFIG_EVENT, ConfigEvent, ConfigOrigins, PROBLEM_EVENT, Problem, header as names, path,
+    CONFIG_EVENT, ConfigEvent, ConfigOrigins, ListenerList, ListenerReport, PROBLEM_EVENT, Problem,
+    header as names, path,
 };
+
+/// Who reads a configuration: gray releases are told apart by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigReader {
+    /// The instance's id.
+    pub instance: String,
+    /// The zone it runs in; that of its registration if absent.
+    pub zone: Option<String>,
+    /// Its labels, over those of its registration.
+    pub labels: BTreeMap<String, String>,
+}
 
 /// What files laid over each other come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,14 +88,19 @@ impl Client {
     pub async fn effective_config(
         &self,
         key: &DocumentKey,
+        reader: Option<&ConfigReader>,
     ) -> Result<EffectiveConfig, ClientError> {
-        let answer = self.call(Call::get(path::effective_config(key))).await?;
-        effective(answer)
+        let call = Call::get(path::effective_config(key)).query(asked_by(reader));
+        effective(self.call(call).await?)
     }
 
     /// The values that a file comes to, and where each was written.
-    pub async fn config_origins(&self, key: &DocumentKey) -> Result<ConfigOrigins, ClientError> {
-        let mut query = path::QueryString::default();
+    pub async fn config_origins(
+        &self,
+        key: &DocumentKey,
+        reader: Option<&ConfigReader>,
+    ) -> Result<ConfigOrigins, ClientError> {
+        let mut query = asked_by(reader);
         query.add("origins", true);
         let call = Call::get(path::effective_config(key)).query(query);
         self.call(call).await?.json()
@@ -92,10 +110,11 @@ impl Client {
     pub async fn changed_config(
         &self,
         key: &DocumentKey,
+        reader: Option<&ConfigReader>,
         tag: &str,
         wait: Duration,
     ) -> Result<Option<EffectiveConfig>, ClientError> {
-        let mut query = path::QueryString::default();
+        let mut query = asked_by(reader);
         query.add("wait", format_args!("{}ms", wait.as_millis()));
         let call = Call::get(path::effective_config(key))
             .query(query)
@@ -109,13 +128,91 @@ impl Client {
     }
 
     /// Watches what a file comes to: now, unless that is named `known`, and whenever it changes.
-    pub fn watch_config(&self, key: &DocumentKey, known: Option<String>) -> ConfigStream {
+    pub fn watch_config(
+        &self,
+        key: &DocumentKey,
+        reader: Option<&ConfigReader>,
+        known: Option<String>,
+    ) -> ConfigStream {
+        let mut query = asked_by(reader);
+        query.add("watch", true);
         ConfigStream {
             stream: EventStream::new(self.clone()),
-            path: path::effective_config(key),
+            call: Call::get(path::effective_config(key)).query(query),
             known,
         }
     }
+
+    /// Who reads a file, what they were sent and what became of it.
+    pub async fn config_listeners(&self, key: &DocumentKey) -> Result<ListenerList, ClientError> {
+        self.call(Call::get(path::listeners(key))).await?.json()
+    }
+
+    /// Says what became of the configuration named `tag` in the instance `instance`: it runs it, or why it could not
+    /// apply it.
+    pub async fn report_config(
+        &self,
+        key: &DocumentKey,
+        instance: &str,
+        tag: &str,
+        outcome: Result<(), String>,
+    ) -> Result<(), ClientError> {
+        let report = ListenerReport {
+            tag: tag.to_owned(),
+            state: match outcome {
+                Ok(()) => ListenerState::Applied,
+                Err(_) => ListenerState::Failed,
+            },
+            error: outcome.err(),
+        };
+        let call = Call::put(path::listener(key, instance)).json(&report)?;
+        self.call(call).await.map(drop)
+    }
+
+    /// Begins a gray release of a file, or replaces the one of its name.
+    pub async fn start_gray(
+        &self,
+        key: &DocumentKey,
+        release: &GrayRelease,
+        options: &PutOptions,
+    ) -> Result<Written, ClientError> {
+        let call = Call::put(path::gray(key, &release.name)).json(release)?;
+        self.call(prepared(call, options)?).await?.written()
+    }
+
+    /// Makes the content of a gray release the file's, and ends it.
+    pub async fn promote_gray(
+        &self,
+        key: &DocumentKey,
+        name: &str,
+        options: &PutOptions,
+    ) -> Result<Written, ClientError> {
+        let call = Call::post(format!("{}/promote", path::gray(key, name)));
+        self.call(prepared(call, options)?).await?.written()
+    }
+
+    /// Takes a gray release back.
+    pub async fn abort_gray(
+        &self,
+        key: &DocumentKey,
+        name: &str,
+        options: &PutOptions,
+    ) -> Result<Written, ClientError> {
+        let call = Call::delete(path::gray(key, name));
+        self.call(prepared(call, options)?).await?.written()
+    }
+}
+
+fn asked_by(reader: Option<&ConfigReader>) -> path::QueryString {
+    let mut query = path::QueryString::default();
+    if let Some(reader) = reader {
+        query.add("instance", &reader.instance);
+        query.add_some("zone", reader.zone.as_deref());
+        for (key, value) in &reader.labels {
+            query.add("label", format_args!("{key}={value}"));
+        }
+    }
+    query
 }
 
 fn effective(answer: Answer) -> Result<EffectiveConfig, ClientError> {
@@ -143,7 +240,7 @@ fn effective(answer: Answer) -> Result<EffectiveConfig, ClientError> {
 #[derive(Debug)]
 pub struct ConfigStream {
     stream: EventStream,
-    path: String,
+    call: Call,
     /// The tag of what was told last.
     known: Option<String>,
 }
@@ -153,9 +250,7 @@ impl ConfigStream {
     pub async fn next(&mut self) -> Result<ConfigItem, ClientError> {
         loop {
             if self.stream.server().is_none() {
-                let mut query = path::QueryString::default();
-                query.add("watch", true);
-                let call = Call::get(self.path.clone()).query(query);
+                let call = self.call.clone();
                 self.stream.connect(call, self.known.as_deref()).await?;
             }
             while let Some(frame) = self.stream.buffered() {

@@ -39,7 +39,7 @@ mod watch;
 use std::sync::Arc;
 
 pub use answer::Written;
-pub use config::{ConfigItem, ConfigStream, EffectiveConfig};
+pub use config::{ConfigItem, ConfigReader, ConfigStream, EffectiveConfig};
 pub use documents::{ListQuery, Listed, Precondition, PutOptions};
 pub use error::ClientError;
 pub use fleet::FleetQuery;

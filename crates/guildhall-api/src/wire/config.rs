@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use guildhall_core::config::{Format, Origin, Source};
+use guildhall_core::config::{Format, ListenerRow, ListenerState, Origin, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -81,6 +81,26 @@ impl ConfigEvent {
             (None, None) => Ok(Bytes::new()),
         }
     }
+}
+
+/// `GET …/listeners`: who reads a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerList {
+    /// By instance.
+    pub items: Vec<ListenerRow>,
+}
+
+/// The body of `PUT …/listeners/{instance}`: what became of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenerReport {
+    /// Which configuration.
+    pub tag: String,
+    /// `applied` or `failed`.
+    pub state: ListenerState,
+    /// Why it could not be applied; the first 4 KiB are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// Writes a configuration as it stands in a stream.

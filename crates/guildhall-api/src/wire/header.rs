@@ -11,7 +11,7 @@ pub const INDEX: HeaderName = HeaderName::from_static("guildhall-index");
 pub const WARNING: HeaderName = HeaderName::from_static("guildhall-warning");
 /// Why a document is written or deleted, in its author's words: kept in its history.
 pub const COMMENT: HeaderName = HeaderName::from_static("guildhall-comment");
-/// Which files' versions a configuration is: `users/prod/app.yaml@3`, several separated by commas, the most general first.
+/// Which files' versions a configuration is: `users/prod/app.yaml@3` (`…#blue` of a gray release), several separated by commas, the most general first.
 pub const CONFIG: HeaderName = HeaderName::from_static("guildhall-config");
 /// Why the gateway or the SDK refused a request, in one word.
 pub const REASON: HeaderName = HeaderName::from_static("guildhall-reason");

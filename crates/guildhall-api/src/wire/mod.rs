@@ -23,7 +23,8 @@ mod watch;
 
 pub use code::Code;
 pub use config::{
-    CONFIG_EVENT, ConfigEvent, ConfigEventError, ConfigOrigins, PROBLEM_EVENT, encode_config,
+    CONFIG_EVENT, ConfigEvent, ConfigEventError, ConfigOrigins, ListenerList, ListenerReport,
+    PROBLEM_EVENT, encode_config,
 };
 pub use deleted::DeletedDocument;
 pub use discovery::Discovery;

@@ -75,6 +75,21 @@ pub fn effective_config(key: &DocumentKey) -> String {
     format!("{}/effective", document(key))
 }
 
+/// Those who read a file of configuration.
+pub fn listeners(key: &DocumentKey) -> String {
+    format!("{}/listeners", document(key))
+}
+
+/// One who reads a file of configuration.
+pub fn listener(key: &DocumentKey, instance: &str) -> String {
+    format!("{}/{}", listeners(key), encode(instance))
+}
+
+/// A gray release of a file of configuration.
+pub fn gray(key: &DocumentKey, name: &str) -> String {
+    format!("{}/gray/{}", document(key), encode(name))
+}
+
 /// A document's versions.
 pub fn history(key: &DocumentKey) -> String {
     format!("{}/history", document(key))

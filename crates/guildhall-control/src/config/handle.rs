@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use guildhall_core::access::{Caller, Verb, authorize};
-use guildhall_core::config::{Config, ContentDiff, Format, diff, parse};
+use guildhall_core::config::{Config, ContentDiff, Format, GrayRelease, ListenerRow, diff, parse};
 use guildhall_core::document::{DocumentKey, Object};
 
 use super::effective::{self, Effective};
+use super::gray;
 use super::{EffectiveQuery, EffectiveWatch, write};
 use crate::Error;
 use crate::control::Shared;
@@ -138,6 +139,92 @@ impl Configs {
     ) -> Result<EffectiveWatch, Error> {
         allowed(caller, &query)?;
         EffectiveWatch::open(&self.shared, query, known)
+    }
+}
+
+impl Configs {
+    /// Begins a gray release of a file, or replaces the one of its name; without a content, that one's stays.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such file; those of [`Configs::release`].
+    pub async fn start_gray(
+        &self,
+        caller: &Caller,
+        key: &DocumentKey,
+        release: &GrayRelease,
+        options: WriteOptions,
+    ) -> Result<Written, Error> {
+        gray::start(&self.shared, caller, key, release, options).await
+    }
+
+    /// Makes the content of a gray release the file's, and ends it. An overlay is merged; comments are lost in that.
+    ///
+    /// # Errors
+    /// [`Error::NoGray`]; [`Error::Conflict`] if others release the file meanwhile; those of [`Configs::release`].
+    pub async fn promote_gray(
+        &self,
+        caller: &Caller,
+        key: &DocumentKey,
+        name: &str,
+        options: WriteOptions,
+    ) -> Result<Written, Error> {
+        gray::promote(&self.shared, caller, key, name, options).await
+    }
+
+    /// Takes a gray release back.
+    ///
+    /// # Errors
+    /// [`Error::NoGray`]; those of [`Configs::release`].
+    pub async fn abort_gray(
+        &self,
+        caller: &Caller,
+        key: &DocumentKey,
+        name: &str,
+        options: WriteOptions,
+    ) -> Result<Written, Error> {
+        gray::abort(&self.shared, caller, key, name, options).await
+    }
+
+    /// Who reads a file from this process, what they were sent and what became of it, by instance. Who has gone is shown
+    /// for a minute more.
+    ///
+    /// # Errors
+    /// [`Error::Denied`].
+    pub fn listeners(&self, caller: &Caller, key: &DocumentKey) -> Result<Vec<ListenerRow>, Error> {
+        authorize(
+            caller,
+            Verb::Read,
+            Some(key.kind),
+            Some(&key.namespace),
+            Some(&key.name),
+        )?;
+        Ok(self
+            .shared
+            .listeners
+            .change(|listeners| listeners.rows(key)))
+    }
+
+    /// A listener says what became of the configuration named `tag`: it runs it, or why it could not apply it.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]: it takes the right to write, since a gray release may be taken back for it;
+    /// [`Error::TooManyReports`].
+    pub fn report(
+        &self,
+        caller: &Caller,
+        key: &DocumentKey,
+        instance: &Arc<str>,
+        tag: &str,
+        outcome: Result<(), &str>,
+    ) -> Result<(), Error> {
+        authorize(
+            caller,
+            Verb::Write,
+            Some(key.kind),
+            Some(&key.namespace),
+            Some(&key.name),
+        )?;
+        self.shared.listeners.report(key, instance, tag, outcome)
     }
 }
 

@@ -1,22 +1,40 @@
-//! Which files a reader's configuration is made of.
+//! Which contents a reader's configuration is made of.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use guildhall_core::config::{ConfigName, ContentHash, Format, Source};
-use guildhall_core::document::{Document, DocumentKey, Kind, Namespace};
+use guildhall_core::config::gray::first_for;
+use guildhall_core::config::{
+    Config, ConfigName, ContentHash, Format, Gray, GrayRelease, Listener, Source,
+};
+use guildhall_core::document::{Document, DocumentKey, Kind, Object};
 use guildhall_store::BlobHash;
 
 use crate::view::State;
 use crate::watch::Scope;
 
 /// Who asks for which file.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectiveQuery {
     /// The file as its most special input is named: kind `Config`, name `{service}/{environment}/{file}`.
     pub key: DocumentKey,
+    /// For whom; nobody in particular gets no gray release.
+    pub reader: Option<Reader>,
 }
 
-/// One of the files.
+/// An instance that reads a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reader {
+    /// Its id. If an instance of the file's service is registered under it, what that says of zone and labels holds
+    /// where this says nothing.
+    pub instance: Arc<str>,
+    /// The zone it runs in.
+    pub zone: Option<Arc<str>>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// One of the contents.
 #[derive(Clone, Debug)]
 pub(super) struct Input {
     pub(super) key: DocumentKey,
@@ -42,27 +60,89 @@ impl EffectiveQuery {
 
     /// Those that are there, the most general first.
     pub(super) fn inputs(&self, state: &State) -> Vec<Input> {
-        let namespace: &Namespace = &self.key.namespace;
-        let found = self.names().filter_map(|name| {
-            let key = DocumentKey::new(Kind::Config, namespace.clone(), name);
+        let mut inputs = Vec::new();
+        let mut reader = None;
+        for name in self.names() {
+            let key = DocumentKey::new(Kind::Config, self.key.namespace.clone(), name);
             let Some(Document::Config(config)) = state.get(&key) else {
-                return None;
+                continue;
             };
-            let hash = config.spec.content_hash?;
-            Some(Input {
-                source: Arc::new(Source {
-                    config: key.name.to_string(),
-                    version: config.metadata.version.into(),
-                    gray: None,
-                }),
-                // What is stored always says it.
-                format: config.spec.format.unwrap_or(Format::Binary),
-                hash,
-                key,
-            })
-        });
-        found.collect()
+            let gray = match config.spec.gray.as_slice() {
+                [] => None,
+                releases => {
+                    let reader = reader.get_or_insert_with(|| self.reader_in(state));
+                    let reader = reader.as_ref();
+                    reader.and_then(|reader| chosen(&key, releases, reader))
+                }
+            };
+            if gray.is_none_or(|gray| gray.overlay) {
+                inputs.extend(input(&key, config, config.spec.content_hash, None));
+            }
+            if let Some(gray) = gray {
+                inputs.extend(input(&key, config, gray.content_hash, Some(&gray.name)));
+            }
+        }
+        inputs
     }
+
+    /// The reader, with what its registration says of it.
+    fn reader_in(&self, state: &State) -> Option<Reader> {
+        let mut reader = self.reader.clone()?;
+        let service = ConfigName::parse(&self.key.name).ok()?.service;
+        let name = format!("{service}/{}", reader.instance);
+        let instance = DocumentKey::new(Kind::Instance, self.key.namespace.clone(), name);
+        if let Some(Document::Instance(instance)) = state.get(&instance) {
+            let zone = instance.spec.zone.as_deref();
+            reader.zone = reader.zone.or_else(|| zone.map(Arc::from));
+            for (key, value) in &instance.metadata.labels {
+                let known = reader.labels.entry(key.clone());
+                known.or_insert_with(|| value.clone());
+            }
+        }
+        Some(reader)
+    }
+}
+
+/// The gray release that is for the reader.
+fn chosen<'a>(
+    key: &DocumentKey,
+    releases: &'a [GrayRelease],
+    reader: &Reader,
+) -> Option<&'a GrayRelease> {
+    let listener = Listener {
+        instance: &reader.instance,
+        zone: reader.zone.as_deref(),
+        labels: &reader.labels,
+    };
+    // What deals the instances: another name deals anew.
+    let seeds = releases
+        .iter()
+        .map(|gray| format!("{}#{}", key.name, gray.name));
+    let seeds: Vec<String> = seeds.collect();
+    let grays = releases.iter().zip(&seeds).map(|(release, seed)| {
+        let rule = &release.rule;
+        (release, Gray { seed, rule })
+    });
+    first_for(grays, &listener)
+}
+
+fn input(
+    key: &DocumentKey,
+    config: &Object<Config>,
+    hash: Option<ContentHash>,
+    gray: Option<&str>,
+) -> Option<Input> {
+    Some(Input {
+        key: key.clone(),
+        source: Arc::new(Source {
+            config: key.name.to_string(),
+            version: config.metadata.version.into(),
+            gray: gray.map(str::to_owned),
+        }),
+        // What is stored always says it.
+        format: config.spec.format.unwrap_or(Format::Binary),
+        hash: hash?,
+    })
 }
 
 /// The tag of what inputs come to. Versions alone would not do: after a snapshot was restored their numbers are given

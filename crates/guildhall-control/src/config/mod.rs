@@ -11,23 +11,32 @@
 //! - `inputs`: which files a reader's is made of.
 //! - `effective`: what they come to.
 //! - `watch`: a reader who waits for it to change.
+//! - `listeners`, `table`: who reads what, and what became of it.
+//! - `gray`: contents that some get before the others; `judge`, `service`: how they are taken back by themselves.
 //!
 //! What a reader has is named by a tag that covers every input; a watch compares tags and needs no history.
 
 mod contents;
 mod effective;
+mod gray;
 mod handle;
 mod inputs;
+mod judge;
+mod listeners;
 mod options;
+mod service;
+mod table;
 mod watch;
 mod write;
 
 pub use effective::Effective;
 pub use handle::Configs;
-pub use inputs::EffectiveQuery;
+pub use inputs::{EffectiveQuery, Reader};
 pub use options::ConfigOptions;
 pub use watch::EffectiveWatch;
 
 pub(crate) use contents::Contents;
 pub(crate) use effective::Rendered;
+pub(crate) use service::{run, scope};
+pub(crate) use table::Table;
 pub(crate) use write::{Asked, write};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use guildhall_core::access::Caller;
 
-use super::EffectiveQuery;
 use super::effective::{Effective, effective};
+use super::{EffectiveQuery, table::Seat};
 use crate::Error;
 use crate::control::Shared;
 use crate::watch::Subscription;
@@ -23,6 +23,8 @@ pub struct EffectiveWatch {
     told: Option<Arc<str>>,
     /// Whether something may have changed since it was looked at last.
     due: bool,
+    /// Its place among the listeners, if it says who it is.
+    seat: Option<Seat>,
 }
 
 impl EffectiveWatch {
@@ -43,7 +45,12 @@ impl EffectiveWatch {
             Some(index),
             QUEUE,
         )?;
+        let seat = query
+            .reader
+            .as_ref()
+            .map(|reader| Seat::take(shared, &query.key, &reader.instance));
         Ok(Self {
+            seat: seat.transpose()?,
             shared: Arc::clone(shared),
             query,
             subscription,
@@ -71,6 +78,9 @@ impl EffectiveWatch {
             let state = self.shared.view.load();
             let found = effective(&self.shared, &self.query, &state).await;
             self.due = false;
+            if let (Some(seat), Ok(found)) = (&self.seat, &found) {
+                seat.sent(found);
+            }
             match found {
                 Ok(found) if self.told.as_ref() == Some(&found.tag) => {}
                 Ok(found) => {

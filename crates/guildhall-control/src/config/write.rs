@@ -1,4 +1,4 @@
-//! The way of a release: its content is checked and kept, then the document that names it is written like any other.
+//! The way of a release: its contents are checked and kept, then the document that names them is written like any other.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,16 +8,15 @@ use guildhall_core::config::{Config, ConfigName, ContentHash, Format, parse};
 use guildhall_core::document::{Document, DocumentKey, KeyPart, Kind, Metadata, Object, Problems};
 use guildhall_store::BlobHash;
 
-use crate::Error;
 use crate::control::Shared;
 use crate::documents::write::{Condition, Put, put};
 use crate::documents::{Precondition, WriteOptions, Written};
 use crate::history::Note;
+use crate::{Error, clock};
 
 /// What is to be released.
-#[derive(Clone, Debug)]
 pub(crate) enum Asked<'a> {
-    /// A whole document, with its content or without.
+    /// A whole document, with its contents or without.
     Document(Box<Object<Config>>),
     /// A content; the document stays as it is, or begins.
     Content {
@@ -25,24 +24,41 @@ pub(crate) enum Asked<'a> {
         content: Bytes,
         media_type: Option<&'a str>,
     },
+    /// The document that is there, changed.
+    Change {
+        key: &'a DocumentKey,
+        change: &'a (dyn Fn(&mut Config) -> Result<(), Error> + Sync),
+    },
 }
 
-/// Where the bytes come from.
-enum Content {
-    Given(Bytes),
-    Named(ContentHash),
+/// A document on its way: what of it is to be kept.
+struct Draft {
+    document: Object<Config>,
+    /// The file's content, if it is not in the document.
+    content: Option<Bytes>,
+    /// The revision of the present document if this was made from it.
+    based_on: Option<u64>,
+}
+
+/// What a document says of one of its contents: the file's, or a gray release's.
+struct Said {
+    hash: Option<ContentHash>,
+    text: Option<String>,
+    base64: Option<String>,
+    /// Where in the document, as a JSON Pointer.
+    at: String,
 }
 
 impl Asked<'_> {
     fn key(&self) -> DocumentKey {
         match self {
             Self::Document(document) => document.key(),
-            Self::Content { key, .. } => DocumentKey::clone(key),
+            Self::Content { key, .. } | Self::Change { key, .. } => DocumentKey::clone(key),
         }
     }
 }
 
-/// Authorizes, checks the content, keeps it and writes the document.
+/// Authorizes, checks the contents, keeps them and writes the document.
 pub(crate) async fn write(
     shared: &Shared,
     caller: &Caller,
@@ -59,23 +75,16 @@ pub(crate) async fn write(
     )?;
     let comment = options.comment()?;
     for _ in 0..shared.options.documents.attempts {
-        let (mut document, content, based_on) = taken_apart(shared, &key, asked.clone()).await?;
-        admit(
-            shared,
-            &key,
-            &mut document.spec,
-            content,
-            &asked,
-            options.dry_run,
-        )
-        .await?;
+        let mut draft = draft(shared, &key, &asked).await?;
+        Document::from(draft.document.clone()).validate()?;
+        admit(shared, &key, &mut draft, &asked, options.dry_run).await?;
         // What was taken from the present document holds only while that is the present one.
-        let (precondition, is_pinned) = match (options.precondition, based_on) {
+        let (precondition, is_pinned) = match (options.precondition, draft.based_on) {
             (Precondition::None, Some(revision)) => (Precondition::Revision(revision), true),
             (asked, _) => (asked, false),
         };
         let release = Put {
-            document: document.into(),
+            document: draft.document.into(),
             condition: Condition::When(precondition),
             note: Note {
                 comment: comment.clone(),
@@ -93,71 +102,73 @@ pub(crate) async fn write(
     Err(Error::Contention(key))
 }
 
-/// The document to be written, without its content, and the revision of the present one if it was made from that.
-async fn taken_apart(
-    shared: &Shared,
-    key: &DocumentKey,
-    asked: Asked<'_>,
-) -> Result<(Object<Config>, Content, Option<u64>), Error> {
+/// The document to be written.
+async fn draft(shared: &Shared, key: &DocumentKey, asked: &Asked<'_>) -> Result<Draft, Error> {
+    let present = present(shared, key).await?;
+    let based_on = present.as_ref().map(|present| present.metadata.revision);
     match asked {
         Asked::Content { content, .. } => {
-            let present = present(shared, key).await?;
-            let revision = present.as_ref().map(|present| present.metadata.revision);
             let mut document = match present {
-                Some(present) => {
-                    let metadata = present.metadata.portable();
-                    Object::new(metadata, present.spec)
-                }
+                Some(present) => Object::new(present.metadata.portable(), present.spec),
                 None => {
                     let metadata = Metadata::named(key.namespace.clone(), &*key.name);
                     Object::new(metadata, Config::default())
                 }
             };
-            document.spec.size = None;
-            Ok((document, Content::Given(content), revision))
+            document.spec.content_hash = None;
+            Ok(Draft {
+                document,
+                content: Some(content.clone()),
+                based_on,
+            })
+        }
+        Asked::Change { change, .. } => {
+            let present = present.ok_or_else(|| Error::NotFound(key.clone()))?;
+            let mut document = Object::new(present.metadata.portable(), present.spec);
+            change(&mut document.spec)?;
+            Ok(Draft {
+                document,
+                content: None,
+                based_on,
+            })
         }
         Asked::Document(document) => {
-            let mut document = *document;
-            let spec = &mut document.spec;
-            let inline = match (spec.content.take(), spec.content_base64.take()) {
-                (Some(text), _) => Some(Bytes::from(text)),
-                (None, Some(base64)) => Some(decoded(&base64)?),
-                (None, None) => None,
-            };
-            match (inline, spec.content_hash) {
-                (Some(content), _) => Ok((document, Content::Given(content), None)),
-                (None, Some(hash)) => Ok((document, Content::Named(hash), None)),
-                (None, None) => {
-                    let Some(present) = present(shared, key).await? else {
-                        let detail =
-                            "a new file needs its content: text here, or anything as contentBase64";
-                        return Err(Problems::one("/spec/content", detail).into());
-                    };
-                    let hash = present
-                        .spec
-                        .content_hash
-                        .unwrap_or(ContentHash(*BlobHash::of(&[]).as_bytes()));
-                    document.spec.format = document.spec.format.or(present.spec.format);
-                    let revision = present.metadata.revision;
-                    Ok((document, Content::Named(hash), Some(revision)))
-                }
-            }
+            let mut document = Object::clone(document);
+            let present = present.map(|present| present.spec).unwrap_or_default();
+            let took_over = take_over(&mut document.spec, &present);
+            Ok(Draft {
+                document,
+                content: None,
+                based_on: based_on.filter(|_| took_over),
+            })
         }
     }
 }
 
-fn decoded(base64: &str) -> Result<Bytes, Problems> {
-    let text: String = base64.split_whitespace().collect();
-    STANDARD.decode(text).map(Bytes::from).map_err(|error| {
-        Problems::one(
-            "/spec/contentBase64",
-            format!("not Base64 with padding (RFC 4648, section 4): {error}"),
-        )
-    })
+/// Lets contents stay that the document does not speak of; whether there were any.
+fn take_over(spec: &mut Config, present: &Config) -> bool {
+    let mut took_over = false;
+    if spec.content_hash.is_none() && spec.content.is_none() && spec.content_base64.is_none() {
+        spec.content_hash = present.content_hash;
+        spec.format = spec.format.or(present.format);
+        took_over = true;
+    }
+    for gray in &mut spec.gray {
+        let before = present.gray.iter().find(|before| before.name == gray.name);
+        gray.started_at = before.and_then(|before| before.started_at);
+        if gray.content_hash.is_none() && gray.content.is_none() && gray.content_base64.is_none() {
+            gray.content_hash = before.and_then(|before| before.content_hash);
+            took_over = true;
+        }
+    }
+    took_over
 }
 
 /// The document as the store has it.
-async fn present(shared: &Shared, key: &DocumentKey) -> Result<Option<Object<Config>>, Error> {
+pub(super) async fn present(
+    shared: &Shared,
+    key: &DocumentKey,
+) -> Result<Option<Object<Config>>, Error> {
     let store_key = key.store_key(KeyPart::Spec);
     let Some(entry) = shared.store.get(store_key.as_bytes()).await? else {
         return Ok(None);
@@ -169,44 +180,97 @@ async fn present(shared: &Shared, key: &DocumentKey) -> Result<Option<Object<Con
     })
 }
 
-/// Checks the content by its format and makes it durable; fills in what the platform knows of it.
+/// Checks all contents by the file's format and makes them durable; fills in what the platform knows of them.
 async fn admit(
     shared: &Shared,
     key: &DocumentKey,
-    spec: &mut Config,
-    content: Content,
+    draft: &mut Draft,
     asked: &Asked<'_>,
     dry_run: bool,
 ) -> Result<(), Error> {
-    let (bytes, known) = match content {
-        Content::Given(bytes) => (bytes, None),
-        Content::Named(hash) => {
-            let found = shared.contents.find(&*shared.store, hash).await?;
-            let missing = || {
-                let detail = "the platform has no such content; give the content itself";
-                Problems::one("/spec/contentHash", detail)
-            };
-            (found.ok_or_else(missing)?, Some(hash))
-        }
-    };
     let media_type = match asked {
         Asked::Content { media_type, .. } => *media_type,
-        Asked::Document(_) => None,
+        _ => None,
     };
     let file = ConfigName::parse(&key.name).map_or("", |name| name.file);
-    let format = spec
-        .format
-        .unwrap_or_else(|| Format::guess(file, media_type, &bytes));
-    parse(format, &bytes)
-        .map_err(|error| Problems::one("/spec/content", format!("not {format}: {error}")))?;
-    let size = bytes.len() as u64;
-    let hash = match known {
-        Some(hash) => hash,
-        None if dry_run => ContentHash(*BlobHash::of(&bytes).as_bytes()),
-        None => shared.contents.put(&*shared.store, bytes).await?,
+    let spec = &mut draft.document.spec;
+    let said = Said {
+        hash: spec.content_hash,
+        text: spec.content.take(),
+        base64: spec.content_base64.take(),
+        at: "/spec".to_owned(),
     };
-    spec.format = Some(format);
-    spec.size = Some(size);
-    spec.content_hash = Some(hash);
+    let bytes = match draft.content.take() {
+        Some(content) => content,
+        None => said.bytes(shared).await?,
+    };
+    let format = *spec
+        .format
+        .get_or_insert_with(|| Format::guess(file, media_type, &bytes));
+    spec.size = Some(bytes.len() as u64);
+    spec.content_hash = Some(said.keep(shared, format, bytes, dry_run).await?);
+    let now = clock::wall();
+    for (n, gray) in spec.gray.iter_mut().enumerate() {
+        let said = Said {
+            hash: gray.content_hash,
+            text: gray.content.take(),
+            base64: gray.content_base64.take(),
+            at: format!("/spec/gray/{n}"),
+        };
+        let bytes = said.bytes(shared).await?;
+        gray.size = Some(bytes.len() as u64);
+        gray.content_hash = Some(said.keep(shared, format, bytes, dry_run).await?);
+        gray.started_at.get_or_insert(now);
+    }
     Ok(())
+}
+
+impl Said {
+    /// The content's bytes: as given, or as the platform has them under the hash.
+    async fn bytes(&self, shared: &Shared) -> Result<Bytes, Error> {
+        let wrong = |field: &str, detail: String| {
+            Error::from(Problems::one(format!("{}/{field}", self.at), detail))
+        };
+        match (&self.text, &self.base64, self.hash) {
+            (Some(text), ..) => Ok(Bytes::from(text.clone())),
+            (None, Some(base64), _) => {
+                let base64: String = base64.split_whitespace().collect();
+                STANDARD.decode(base64).map(Bytes::from).map_err(|error| {
+                    let detail = format!("not Base64 with padding (RFC 4648, section 4): {error}");
+                    wrong("contentBase64", detail)
+                })
+            }
+            (None, None, Some(hash)) => {
+                let found = shared.contents.find(&*shared.store, hash).await?;
+                found.ok_or_else(|| {
+                    let detail = "the platform has no such content; give the content itself";
+                    wrong("contentHash", detail.to_owned())
+                })
+            }
+            (None, None, None) => {
+                let detail =
+                    "what is new needs its content: text here, or anything as contentBase64";
+                Err(wrong("content", detail.to_owned()))
+            }
+        }
+    }
+
+    /// Checks the bytes by their format and makes them durable.
+    async fn keep(
+        &self,
+        shared: &Shared,
+        format: Format,
+        bytes: Bytes,
+        dry_run: bool,
+    ) -> Result<ContentHash, Error> {
+        parse(format, &bytes).map_err(|error| {
+            let detail = format!("not {format}: {error}");
+            Problems::one(format!("{}/content", self.at), detail)
+        })?;
+        match self.hash {
+            Some(hash) => Ok(hash),
+            None if dry_run => Ok(ContentHash(*BlobHash::of(&bytes).as_bytes())),
+            None => shared.contents.put(&*shared.store, bytes).await,
+        }
+    }
 }

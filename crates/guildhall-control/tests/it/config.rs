@@ -20,7 +20,10 @@ fn file(name: &str) -> DocumentKey {
 }
 
 fn query(name: &str) -> EffectiveQuery {
-    EffectiveQuery { key: file(name) }
+    EffectiveQuery {
+        key: file(name),
+        reader: None,
+    }
 }
 
 fn text(found: &Effective) -> &str {
@@ -155,7 +158,7 @@ async fn a_content_may_stand_in_the_document_or_be_named() {
         (
             "a/prod/new",
             json!({}),
-            "/spec/content: a new file needs its content",
+            "/spec/content: what is new needs its content",
         ),
         (
             "a/prod/x",

@@ -6,7 +6,7 @@
 //!
 //! Where there is one layer only, nothing is merged and its bytes are the result as they were written.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,17 @@ pub struct Source {
     /// The gray release whose content it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gray: Option<String>,
+}
+
+impl fmt::Display for Source {
+    /// `users/prod/app.yaml@3`, with `#blue` for a gray release.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.config, self.version)?;
+        match &self.gray {
+            Some(gray) => write!(f, "#{gray}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// One content among those that are merged.

@@ -20,14 +20,16 @@ mod document;
 pub mod format;
 pub mod gray;
 mod hash;
+mod listeners;
 pub mod merge;
 mod name;
 pub mod seal;
 
 pub use diff::{ContentDiff, diff, unified};
-pub use document::Config;
+pub use document::{Config, GrayRelease, Judgement};
 pub use format::{Format, Node, ParseError, Parsed, Position, Value, parse};
 pub use gray::{Gray, Listener};
 pub use hash::{ContentHash, ContentHashError};
+pub use listeners::{ListenerRow, ListenerState, Running};
 pub use merge::{Effective, Layer, MergeError, Origin, Source, merge};
 pub use name::{ConfigName, SHARED};

@@ -9,7 +9,8 @@ use guildhall_core::{
 
 use super::context::Context;
 
-/// `document` with its content instead of the content's hash; any other kind as it is.
+/// `document` with its content instead of the content's hash, and without gray releases, which are of the moment; any
+/// other kind as it is.
 pub(super) async fn whole(context: &Context, document: Document) -> Result<Document, ClientError> {
     let Document::Config(config) = &document else {
         return Ok(document);
@@ -24,6 +25,7 @@ pub(super) async fn whole(context: &Context, document: Document) -> Result<Docum
         content_base64: base64,
         content_hash: None,
         size: None,
+        gray: Vec::new(),
         ..config.spec.clone()
     };
     Ok(Object::new(config.metadata.clone(), spec).into())
@@ -45,11 +47,16 @@ pub(super) async fn like(
         size,
         content,
         content_base64,
+        gray: _,
     } = &wanted.spec;
     let mut said = match (content, content_base64) {
         (None, None) => Object::clone(config),
         _ => match whole(context, current.clone()).await? {
-            Document::Config(whole) => Object::clone(&whole),
+            Document::Config(whole) => {
+                let mut whole = Object::clone(&whole);
+                whole.spec.gray.clone_from(&config.spec.gray);
+                whole
+            }
             _ => return Ok(current),
         },
     };
@@ -57,5 +64,10 @@ pub(super) async fn like(
     spec.format = format.and(spec.format);
     spec.size = size.and(spec.size);
     spec.content_hash = content_hash.and(spec.content_hash);
+    for gray in &mut spec.gray {
+        (gray.size, gray.started_at) = (None, None);
+        let wanted = wanted.spec.gray.iter().find(|one| one.name == gray.name);
+        gray.content_hash = wanted.and_then(|wanted| wanted.content_hash);
+    }
     Ok(said.into())
 }

@@ -1,19 +1,20 @@
 //! Files of configuration: their contents, and what they come to for those who read them.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream;
 use guildhall_api::wire::{
-    Code, ConfigEvent, ConfigOrigins, PROBLEM_EVENT, encode_config, header as names, sse,
+    Code, ConfigEvent, ConfigOrigins, ListenerList, ListenerReport, PROBLEM_EVENT, encode_config,
+    header as names, sse,
 };
 use guildhall_control::{
     Control, Error,
-    config::{Effective, EffectiveQuery, EffectiveWatch},
+    config::{Effective, EffectiveQuery, EffectiveWatch, Reader},
 };
 use guildhall_core::{
-    config::{Config, Source, parse},
-    document::{Document, DocumentKey, Kind, Object},
+    config::{Config, GrayRelease, ListenerState, Source, parse},
+    document::{Document, DocumentKey, InstanceId, Kind, Object},
     history::VersionRef,
 };
 use http::{HeaderValue, StatusCode, header};
@@ -21,7 +22,7 @@ use tokio::time::timeout;
 
 use super::problem::{Refusal, refuse};
 use super::{
-    Api,
+    Api, accept,
     answer::{self, Answer},
     body::AnswerBody,
     call::Call,
@@ -93,6 +94,7 @@ pub(crate) async fn effective(api: &Api, call: Call) -> Result<Answer, Refusal> 
     let control = api.control()?;
     let query = EffectiveQuery {
         key: call.key(Kind::Config)?,
+        reader: reader(&call)?,
     };
     reading::settle(api, &control, &call).await?;
     let known = known(&call)?;
@@ -122,6 +124,39 @@ pub(crate) async fn effective(api: &Api, call: Call) -> Result<Answer, Refusal> 
         true => origins(&found),
         false => Ok(written(&found)),
     }
+}
+
+/// Who is to read it, if the query says so.
+fn reader(call: &Call) -> Result<Option<Reader>, Refusal> {
+    let Some(instance) = call.query.get(params::INSTANCE) else {
+        return match [params::ZONE, params::LABEL].map(|name| call.query.get(name)) {
+            [None, None] => Ok(None),
+            _ => Err(refuse(
+                Code::BadRequest,
+                "zone and label say more of an instance; say which one it is",
+            )),
+        };
+    };
+    let instance = instance_id(instance)?;
+    let mut labels = BTreeMap::new();
+    for label in call.query.all(params::LABEL) {
+        let (key, value) = label.split_once('=').ok_or_else(|| {
+            let detail = format!("query parameter label: {label:?}: write KEY=VALUE");
+            refuse(Code::BadRequest, detail)
+        })?;
+        labels.insert(key.to_owned(), value.to_owned());
+    }
+    Ok(Some(Reader {
+        instance,
+        zone: call.query.get(params::ZONE).map(Arc::from),
+        labels,
+    }))
+}
+
+fn instance_id(text: &str) -> Result<Arc<str>, Refusal> {
+    InstanceId::new(text)
+        .map(|_| Arc::from(text))
+        .map_err(|error| refuse(Code::BadRequest, format!("the instance {text:?}: {error}")))
 }
 
 /// What the caller has already, by `If-None-Match`, or by `Last-Event-ID` where a stream is taken up again.
@@ -163,10 +198,75 @@ fn written(found: &Effective) -> Answer {
 }
 
 fn versions(inputs: &[Arc<Source>]) -> String {
-    let versions = inputs
-        .iter()
-        .map(|input| format!("{}@{}", input.config, input.version));
+    let versions = inputs.iter().map(|input| input.to_string());
     versions.collect::<Vec<_>>().join(", ")
+}
+
+/// `GET …/configs/{service}/{environment}/{file}/listeners`
+pub(crate) async fn listeners(api: &Api, call: Call) -> Result<Answer, Refusal> {
+    let control = api.control()?;
+    let key = call.key(Kind::Config)?;
+    reading::settle(api, &control, &call).await?;
+    let items = control.configs().listeners(&call.caller, &key);
+    let items = items.map_err(problem::of)?;
+    answer::json(&ListenerList { items })
+}
+
+/// `PUT …/configs/{service}/{environment}/{file}/listeners/{instance}`
+pub(crate) async fn listener(api: &Api, mut call: Call) -> Result<Answer, Refusal> {
+    let key = call.key(Kind::Config)?;
+    let bytes = call.read_body(api).await?;
+    let ListenerReport { tag, state, error } = accept::typed(&call.headers, &bytes)?;
+    let outcome = match state {
+        ListenerState::Applied => Ok(()),
+        ListenerState::Failed => Err(error.as_deref().unwrap_or_default()),
+        ListenerState::Pending => {
+            let detail = "state: say applied or failed";
+            return Err(refuse(Code::BadRequest, detail));
+        }
+    };
+    let instance = instance_id(&call.target.part)?;
+    let configs = api.control()?.configs();
+    configs
+        .report(&call.caller, &key, &instance, &tag, outcome)
+        .map_err(problem::of)?;
+    Ok(answer::empty())
+}
+
+/// `PUT …/configs/{service}/{environment}/{file}/gray/{name}`
+pub(crate) async fn start_gray(api: &Api, mut call: Call) -> Result<Answer, Refusal> {
+    let key = call.key(Kind::Config)?;
+    let bytes = call.read_body(api).await?;
+    let mut release: GrayRelease = accept::typed(&call.headers, &bytes)?;
+    let name = call.target.part.clone();
+    if !release.name.is_empty() && release.name != name {
+        let detail = format!("the path says {name:?}, the body {:?}", release.name);
+        return Err(refuse(Code::BadRequest, detail));
+    }
+    release.name = name;
+    let options = call.write_options()?;
+    let dry_run = options.dry_run;
+    let configs = api.control()?.configs();
+    let written = configs.start_gray(&call.caller, &key, &release, options);
+    documents::written_answer(&written.await.map_err(problem::of)?, dry_run, &[])
+}
+
+/// `DELETE …/configs/{service}/{environment}/{file}/gray/{name}`
+pub(crate) async fn abort_gray(api: &Api, call: Call) -> Result<Answer, Refusal> {
+    let (key, options) = (call.key(Kind::Config)?, call.write_options()?);
+    let dry_run = options.dry_run;
+    let configs = api.control()?.configs();
+    let written = configs.abort_gray(&call.caller, &key, &call.target.part, options);
+    documents::written_answer(&written.await.map_err(problem::of)?, dry_run, &[])
+}
+
+/// `POST …/configs/{service}/{environment}/{file}/gray/{name}/promote`
+pub(crate) async fn promote_gray(api: &Api, call: Call) -> Result<Answer, Refusal> {
+    let (key, options) = (call.key(Kind::Config)?, call.write_options()?);
+    let dry_run = options.dry_run;
+    let configs = api.control()?.configs();
+    let written = configs.promote_gray(&call.caller, &key, &call.target.part, options);
+    documents::written_answer(&written.await.map_err(problem::of)?, dry_run, &[])
 }
 
 fn origins(found: &Effective) -> Result<Answer, Refusal> {

@@ -42,6 +42,12 @@ pub(crate) const TO: &str = "to";
 
 /// Which version of a file.
 pub(crate) const VERSION: &str = "version";
+/// Which instance reads a configuration.
+pub(crate) const INSTANCE: &str = "instance";
+/// Where it runs.
+pub(crate) const ZONE: &str = "zone";
+/// A label that it has.
+pub(crate) const LABEL: &str = "label";
 /// Where each value of a configuration was written, instead of the configuration as it is written.
 pub(crate) const ORIGINS: &str = "origins";
 
@@ -82,8 +88,9 @@ pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static
             &[DRY_RUN]
         }
         (Resource::ConfigContent, Method::Get) => &[VERSION, MIN_INDEX],
-        (Resource::ConfigContent, _) => &[DRY_RUN],
-        (Resource::EffectiveConfig, _) => &[ORIGINS, WAIT, WATCH, MIN_INDEX],
+        (Resource::ConfigContent | Resource::Gray | Resource::GrayPromotion, _) => &[DRY_RUN],
+        (Resource::Listeners, _) => &[MIN_INDEX],
+        (Resource::EffectiveConfig, _) => &[INSTANCE, ZONE, LABEL, ORIGINS, WAIT, WATCH, MIN_INDEX],
         (Resource::History, _) => &[LIMIT, CONTINUE, MIN_INDEX],
         (Resource::VersionDiff, _) => &[FROM, TO, MIN_INDEX],
         (Resource::PastVersion, _) => &[MIN_INDEX],

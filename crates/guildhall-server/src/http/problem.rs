@@ -23,9 +23,10 @@ pub(crate) fn of(error: Error) -> Refusal {
     let text = error.to_string();
     match error {
         Error::Denied(_) => refuse(Code::Forbidden, text),
-        Error::NotFound(_) | Error::NoVersion { .. } | Error::CheckNotFound { .. } => {
-            refuse(Code::NotFound, text)
-        }
+        Error::NotFound(_)
+        | Error::NoVersion { .. }
+        | Error::NoGray { .. }
+        | Error::CheckNotFound { .. } => refuse(Code::NotFound, text),
         Error::Invalid(problems) => invalid(problems),
         Error::Precondition { .. } => refuse(Code::PreconditionFailed, text),
         Error::Conflict(_) | Error::Contention(_) => refuse(Code::Conflict, text),

@@ -272,6 +272,7 @@ fn control_options(settings: &Settings) -> Result<Options, StartError> {
         },
         config: ConfigOptions {
             cache: settings.config.cache.0,
+            listeners: settings.config.listeners,
         },
         watch: WatchOptions {
             queue: settings.watch.queue,

@@ -128,6 +128,8 @@ section! {
     Config = "config" {
         /// How many bytes of contents are kept in memory, and again as many of what they come to for their readers.
         cache: Size = Size(64 << 20), "\"256MiB\"";
+        /// How many listeners are known at most, over all files.
+        listeners: usize = 100_000, "10000";
     }
 }
 

@@ -273,3 +273,85 @@ async fn the_command_line_releases_reads_and_goes_back() {
         wrong.error
     );
 }
+
+#[tokio::test]
+async fn some_get_it_first_and_everyone_is_seen() {
+    let node = node().await;
+    release(&node, APP, "pool: 8\n").await;
+    let file = "users/prod/app.yaml";
+    let path = node.path().join("new.yaml");
+    std::fs::write(&path, "pool: 9\n").unwrap();
+    let path = path.to_str().unwrap();
+    let start = [
+        "config",
+        "gray",
+        "start",
+        file,
+        "blue",
+        "-f",
+        path,
+        "--instance",
+        "u1",
+    ];
+    let started = run(&node, &start).await;
+    assert_eq!(
+        started.out,
+        "config/users/prod/app.yaml version 2: blue has begun\n"
+    );
+    let gets = async |id: &str| {
+        run(&node, &["config", "get", file, "--instance", id])
+            .await
+            .out
+    };
+    assert_eq!(
+        (gets("u1").await, gets("u2").await),
+        ("pool: 9\n".into(), "pool: 8\n".into())
+    );
+    let listed = run(&node, &["config", "gray", "list", file]).await.out;
+    assert!(listed.contains("instance u1"), "{listed}");
+
+    let effective = format!("{APP}/effective?watch=true&instance=u1");
+    let mut events = node.stream(&effective, &[]).await;
+    let told = events.next().await.unwrap();
+    assert_eq!(told.data["inputs"][0]["gray"], "blue");
+    let report = |state: &str| json!({"tag": told.data["tag"], "state": state, "error": "no pool"});
+    let listener = format!("{APP}/listeners/u1");
+    let said = node.put(&listener, &report("applied").to_string()).await;
+    assert_eq!(said.status, 204);
+    let rows = node.get(&format!("{APP}/listeners")).await.json();
+    assert_eq!(rows["items"][0]["state"], "applied");
+    assert_eq!(rows["items"][0]["running"]["inputs"][0]["version"], 2);
+    let table = run(&node, &["config", "listeners", file]).await.out;
+    assert!(table.contains("users/prod/app.yaml@2#blue"), "{table}");
+    let odd = node.put(&listener, &report("pending").to_string()).await;
+    assert_eq!(odd.problem(), "400 bad-request");
+
+    node.put(&listener, &report("failed").to_string()).await;
+    let back = events.next().await.unwrap();
+    assert_eq!(back.data["content"], "pool: 8\n");
+    let history = run(&node, &["config", "history", file]).await.out;
+    assert!(
+        history.contains("could not apply it; u1: no pool"),
+        "{history}"
+    );
+
+    run(&node, &start).await;
+    let promoted = run(&node, &["config", "gray", "promote", file, "blue"]).await;
+    assert!(
+        promoted.out.ends_with("blue is everyone's\n"),
+        "{} {}",
+        promoted.out,
+        promoted.error
+    );
+    assert_eq!(gets("u2").await, "pool: 9\n");
+    let gone = run(&node, &["config", "gray", "abort", file, "blue"]).await;
+    assert_eq!(gone.code, 3, "{}", gone.error);
+    for path in [
+        "effective?zone=a",
+        "effective?instance=u1&label=x",
+        "effective?instance=%20",
+    ] {
+        let refused = node.get(&format!("{APP}/{path}")).await;
+        assert_eq!(refused.problem(), "400 bad-request", "{path}");
+    }
+}

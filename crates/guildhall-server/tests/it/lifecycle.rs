@@ -47,7 +47,7 @@ async fn a_stop_finishes_what_is_under_way_and_takes_nothing_new() {
     crate::support::until("the poll", async || {
         let metrics = send(at, "GET", "/metrics", &[], "").await;
         String::from_utf8_lossy(&metrics.body)
-            .contains("guildhall_watchers 1")
+            .contains("guildhall_watchers 3")
             .then_some(())
     })
     .await;

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::Args;
 use guildhall_core::history::VersionRef;
 
-use super::File;
+use super::{File, For};
 use crate::cli::{
     Exit, Failure,
     context::Context,
@@ -19,6 +19,8 @@ use crate::table::{Table, plain};
 pub(super) struct Get {
     #[command(flatten)]
     file: File,
+    #[command(flatten)]
+    reader: For,
     /// The file alone, as it was written, with nothing laid under it
     #[arg(long, conflicts_with = "origins")]
     raw: bool,
@@ -33,9 +35,14 @@ pub(super) struct Get {
 impl Get {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
         let key = self.file.key(&context)?;
+        let reader = self.reader.reader();
         let failed = |error| Failure::call(format!("{} cannot be read", word(&key)), &error);
         if self.origins {
-            let found = context.client.config_origins(&key).await.map_err(failed)?;
+            let found = context
+                .client
+                .config_origins(&key, reader.as_ref())
+                .await
+                .map_err(failed)?;
             let pointers = || {
                 found
                     .origins
@@ -51,7 +58,7 @@ impl Get {
         }
         let content = match (self.raw, &self.version) {
             (false, None) => {
-                let found = context.client.effective_config(&key).await;
+                let found = context.client.effective_config(&key, reader.as_ref()).await;
                 found.map_err(failed)?.content
             }
             (_, version) => {

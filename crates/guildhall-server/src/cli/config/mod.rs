@@ -2,11 +2,14 @@
 
 mod edit;
 mod get;
+mod gray;
 mod list;
+mod listeners;
 mod set;
 mod watch;
 
 use clap::{Args, Subcommand};
+use guildhall_api::client::ConfigReader;
 use guildhall_core::{
     config::ConfigName,
     document::{DocumentKey, Kind},
@@ -22,6 +25,8 @@ Examples:
   guildhall config edit users/prod/app.yaml
   guildhall config history users/prod/app.yaml --diff 3..5
   guildhall config rollback users/prod/app.yaml --to 3
+  guildhall config gray start users/prod/app.yaml blue -f new.yaml --percentage 10
+  guildhall config listeners users/prod/app.yaml          who runs which version?
   guildhall config watch users/prod/app.yaml
 
 A file is named SERVICE/ENVIRONMENT/FILE; _ for the service or the environment means all of them share it. What a
@@ -58,6 +63,8 @@ enum Command {
         #[command(flatten)]
         back: rollback::Back,
     },
+    Gray(gray::Gray),
+    Listeners(listeners::Listeners),
     Watch(watch::Watch),
 }
 
@@ -75,12 +82,12 @@ struct DiffOf {
 pub(super) struct File {
     /// SERVICE/ENVIRONMENT/FILE
     #[arg(value_name = "FILE")]
-    name: String,
+    config: String,
 }
 
 impl File {
     fn key(&self, context: &Context) -> Result<DocumentKey, Failure> {
-        let name = &self.name;
+        let name = &self.config;
         ConfigName::parse(name).map_err(|error| {
             Failure::new(
                 Exit::Usage,
@@ -91,6 +98,35 @@ impl File {
         })?;
         let namespace = context.namespace.clone();
         Ok(DocumentKey::new(Kind::Config, namespace, name.as_str()))
+    }
+}
+
+/// For whom
+#[derive(Debug, Args)]
+pub(super) struct For {
+    /// What this instance gets, gray releases included
+    #[arg(long, value_name = "ID")]
+    instance: Option<String>,
+    /// The zone it runs in; that of its registration if absent
+    #[arg(long, requires = "instance")]
+    zone: Option<String>,
+    /// A label of it, beside those of its registration; may stand more than once
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair, requires = "instance")]
+    labels: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+impl For {
+    fn reader(self) -> Option<ConfigReader> {
+        Some(ConfigReader {
+            instance: self.instance?,
+            zone: self.zone,
+            labels: self.labels.into_iter().collect(),
+        })
     }
 }
 
@@ -113,6 +149,8 @@ impl Config {
                 let key = file.key(&context)?;
                 back.run(context, key).await
             }
+            Command::Gray(gray) => gray.run(context).await,
+            Command::Listeners(listeners) => listeners.run(context).await,
             Command::Watch(watch) => watch.run(context).await,
         }
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use guildhall_api::{client::ConfigItem, wire::ConfigEvent};
 
-use super::File;
+use super::{File, For};
 use crate::cli::{
     Failure,
     context::Context,
@@ -16,12 +16,16 @@ use crate::cli::{
 pub(super) struct Watch {
     #[command(flatten)]
     file: File,
+    #[command(flatten)]
+    reader: For,
 }
 
 impl Watch {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
         let key = self.file.key(&context)?;
-        let mut stream = context.client.watch_config(&key, None);
+        let mut stream = context
+            .client
+            .watch_config(&key, self.reader.reader().as_ref(), None);
         let mut started = false;
         loop {
             let item = match stream.next().await {
@@ -57,7 +61,7 @@ fn shown(config: &ConfigEvent, format: Format) -> Result<String, Failure> {
         return Ok(json + "\n");
     }
     let versions = config.inputs.iter();
-    let versions = versions.map(|input| format!("{} version {}", input.config, input.version));
+    let versions = versions.map(|input| input.to_string());
     let versions: Vec<String> = versions.collect();
     let content = match &config.content {
         Some(text) if text.is_empty() || text.ends_with('\n') => text.clone(),

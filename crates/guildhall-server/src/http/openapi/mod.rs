@@ -94,6 +94,7 @@ fn described(operation: &Operation) -> Value {
     let mut parameters = parameters::of_path(&operation.path);
     for name in params::accepted(operation.resource, operation.method) {
         parameters.push(match operation.resource {
+            Resource::EffectiveConfig => parameters::of_reader(name),
             Resource::VersionDiff | Resource::ConfigContent => parameters::of_version(name),
             _ => parameters::of_query(name),
         });
@@ -101,6 +102,7 @@ fn described(operation: &Operation) -> Value {
     let written = match operation.resource {
         Resource::Document(kind) if operation.method != Method::Get => Some(kind.keeps_history()),
         Resource::Rollback => Some(true),
+        Resource::Gray | Resource::GrayPromotion => Some(true),
         Resource::ConfigContent if operation.method == Method::Put => Some(true),
         _ => None,
     };

@@ -304,6 +304,15 @@ fn configs() -> impl Iterator<Item = Operation> {
                  `config`, whose id is the tag, and `problem` while there is none; it is taken up again with `Last-Event-ID`. \
                  With `origins` the answer is JSON: the values, and where each was written.",
             ),
+        row((Get, R::Listeners), "/listeners", "listListeners", "Who reads a file from this server, what they were sent and what became of it.", None, Answers::Json("ListenerList"))
+            .more("Those who say which instance they are; a minute longer than they watch."),
+        row((Put, R::Listener), "/listeners/{instance}", "reportListener", "Says what became of a configuration in an instance.", Some("ListenerReport"), Answers::Nothing)
+            .more("Needs the right to write: a gray release may be taken back for it."),
+        row((Put, R::Gray), "/gray/{name}", "startGray", "Begins a gray release: a content that some readers get before the others.", Some("GrayRelease"), Answers::Written("Config"))
+            .more("Of the same name, it replaces what there is; without a content, that one's stays."),
+        row((Method::Delete, R::Gray), "/gray/{name}", "abortGray", "Takes a gray release back.", None, Answers::Written("Config")),
+        row((Method::Post, R::GrayPromotion), "/gray/{name}/promote", "promoteGray", "Makes the content of a gray release the file's, and ends it.", None, Answers::Written("Config"))
+            .more("An overlay is merged; comments are lost in that."),
     ];
     rows("configuration", CONFIGS, all)
 }

@@ -19,6 +19,7 @@ pub(super) fn of_path(path: &str) -> Vec<Value> {
         "check" => "A check's name.",
         "environment" => "An environment (`prod`); `_` for what all share.",
         "file" => "A file's name (`app.yaml`).",
+        "instance" => "An instance's id.",
         "number" => "A version's number, or a tag.",
         "tag" => "A tag: a name that is no number.",
         "code" => "A problem's code.",
@@ -167,6 +168,21 @@ pub(super) fn known_tag() -> Value {
         "description": "The ETag of the configuration one has: 304 as long as it is that one, and a stream begins with the next.",
         "schema": {"type": "string"},
     })
+}
+
+/// A parameter that says who reads a configuration, or any other.
+pub(super) fn of_reader(name: &str) -> Value {
+    let description = match name {
+        params::INSTANCE => {
+            "Which instance reads it: gray releases are told apart by it, and a watch is listed among the listeners."
+        }
+        params::ZONE => "The zone it runs in; that of its registration if absent.",
+        params::LABEL => {
+            "A label of it, `KEY=VALUE`, over those of its registration; may stand more than once."
+        }
+        _ => return of_query(name),
+    };
+    json!({"name": name, "in": "query", "description": description, "schema": {"type": "string"}})
 }
 
 /// The header with which browsers resume an event stream.

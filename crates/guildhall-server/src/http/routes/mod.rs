@@ -47,7 +47,8 @@ pub(crate) struct Target {
     /// The document's name in the key's form (`{service}/{id}` for an instance, `{service}/{environment}/{file}` for a
     /// file of configuration), the service's, or empty.
     pub(crate) name: String,
-    /// The check in `…/checks/{check}`, the version in `…/versions/{number}`, the tag in `…/tags/{tag}`, else empty.
+    /// The check in `…/checks/{check}`, the version in `…/versions/{number}`, the tag in `…/tags/{tag}`,
+    /// the instance in `…/listeners/{instance}`, the gray release in `…/gray/{name}`, else empty.
     pub(crate) part: String,
     /// The kind of the document whose past is asked for.
     pub(crate) past_of: Option<Kind>,
@@ -55,7 +56,7 @@ pub(crate) struct Target {
 
 /// Finds what `method` and `path` ask for, or the problem to answer with.
 pub(crate) fn resolve(method: &http::Method, path: &str) -> Result<Target, Refusal> {
-    let segments: SmallVec<[&str; 10]> =
+    let segments: SmallVec<[&str; 12]> =
         path.strip_prefix('/').unwrap_or(path).split('/').collect();
     let unknown = || {
         refuse(
@@ -155,6 +156,11 @@ fn config<'a>(resource: Resource, parts: [&str; 3]) -> Option<Found<'a>> {
     })
 }
 
+/// A named part of what `found` names.
+fn part_of<'a>(found: Found<'a>, part: &'a str) -> Option<Found<'a>> {
+    (!part.is_empty()).then_some(Found { part, ..found })
+}
+
 /// What stands under a file of configuration.
 fn below_config<'a>(parts: [&'a str; 3], rest: &[&'a str]) -> Option<Found<'a>> {
     use Resource as R;
@@ -162,6 +168,10 @@ fn below_config<'a>(parts: [&'a str; 3], rest: &[&'a str]) -> Option<Found<'a>> 
         [] => config(R::Document(Kind::Config), parts),
         ["content"] => config(R::ConfigContent, parts),
         ["effective"] => config(R::EffectiveConfig, parts),
+        ["listeners"] => config(R::Listeners, parts),
+        ["listeners", instance] => part_of(config(R::Listener, parts)?, instance),
+        ["gray", name] => part_of(config(R::Gray, parts)?, name),
+        ["gray", name, "promote"] => part_of(config(R::GrayPromotion, parts)?, name),
         _ => past(Kind::Config, config(R::History, parts)?, rest),
     }
 }
@@ -194,11 +204,8 @@ fn below<'a>(rest: &[&'a str]) -> Option<Found<'a>> {
         ["services", service, "instances", id, "heartbeat"] => under(R::Heartbeat, service, id),
         ["services", service, "instances", id, "maintenance"] => under(R::Maintenance, service, id),
         ["services", service, "instances", id, "timeline"] => under(R::Timeline, service, id),
-        ["services", service, "instances", id, "checks", check] if !check.is_empty() => {
-            under(R::Check, service, id).map(|found| Found {
-                part: check,
-                ..found
-            })
+        ["services", service, "instances", id, "checks", check] => {
+            part_of(under(R::Check, service, id)?, check)
         }
         ["services", service, "versions"] => named(R::Versions, service),
         ["services", service, "versions", version] => {

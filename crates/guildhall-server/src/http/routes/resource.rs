@@ -55,6 +55,14 @@ pub(crate) enum Resource {
     ConfigContent,
     /// `…/configs/{service}/{environment}/{file}/effective`
     EffectiveConfig,
+    /// `…/configs/{service}/{environment}/{file}/listeners`
+    Listeners,
+    /// `…/configs/{service}/{environment}/{file}/listeners/{instance}`
+    Listener,
+    /// `…/configs/{service}/{environment}/{file}/gray/{name}`
+    Gray,
+    /// `…/configs/{service}/{environment}/{file}/gray/{name}/promote`
+    GrayPromotion,
     /// `…/watch`
     Watch,
     /// `/api/v1/status`
@@ -76,7 +84,7 @@ pub(crate) enum Resource {
 const KINDS: usize = Kind::ALL.len();
 
 /// The resources that are not of one kind; those that are asked for most come first.
-const OTHERS: [Resource; 31] = [
+const OTHERS: [Resource; 35] = [
     Resource::Instances,
     Resource::Heartbeat,
     Resource::Watch,
@@ -85,6 +93,10 @@ const OTHERS: [Resource; 31] = [
     Resource::Limits,
     Resource::EffectiveConfig,
     Resource::ConfigContent,
+    Resource::Listener,
+    Resource::Listeners,
+    Resource::Gray,
+    Resource::GrayPromotion,
     Resource::EffectivePolicy,
     Resource::Versions,
     Resource::Check,
@@ -191,6 +203,9 @@ impl Resource {
             Self::LockAcquire | Self::LockRenew | Self::LockRelease | Self::Reports => &[Post],
             Self::Rollback => &[Post],
             Self::ConfigContent => &[Get, Put],
+            Self::Listener => &[Put],
+            Self::Gray => &[Put, Delete],
+            Self::GrayPromotion => &[Post],
             Self::Tag => &[Put, Delete],
             Self::Snapshot => &[Get, Post],
             _ => &[Get],
@@ -225,6 +240,10 @@ impl Resource {
             Self::Tag => "tag",
             Self::ConfigContent => "config-content",
             Self::EffectiveConfig => "effective-config",
+            Self::Listeners => "listeners",
+            Self::Listener => "listener",
+            Self::Gray => "gray",
+            Self::GrayPromotion => "gray-promotion",
             Self::Watch => "watch",
             Self::Status => "status",
             Self::Snapshot => "snapshot",
