@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use crate::Sequence;
+use crate::{Location, Sequence};
 
 /// Why a commit did not happen. Cloneable, because everyone who waited for the commit gets it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -132,7 +132,13 @@ pub enum ReadError {
         /// The oldest record still kept.
         oldest: Sequence,
     },
-    /// Synced data can no longer be read ([`crate::OnDamage::Refuse`]).
+    /// The segment of a record that was asked for by its place is not kept (any more).
+    #[error("the record at {} of segment {} is not kept; look its place up again", at.offset, at.segment)]
+    Gone {
+        /// The place.
+        at: Location,
+    },
+    /// Synced data can no longer be read: in a log of [`crate::OnDamage::Refuse`], or where a single record was asked for.
     #[error("{0}; restore the latest snapshot")]
     Damaged(Damage),
     /// The log was closed and everything durable has been read.

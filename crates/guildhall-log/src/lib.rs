@@ -13,7 +13,8 @@
 //! - [`Log`] is the synchronous single-owner writer; [`Log::open`] recovers what is there.
 //! - [`Committer`] drives a [`Machine`] on one thread, so that all who wait share one sync; [`Appender`] is the simple
 //!   machine that only appends bytes.
-//! - [`View`] is what others may see of a log: [`Reader`]s from any kept sequence, the durable [`Tail`], [`Stats`].
+//! - [`View`] is what others may see of a log: [`Reader`]s from any kept sequence, the durable [`Tail`], [`Stats`], and
+//!   single records by their [`Location`], for owners that keep an index.
 //! - [`checkpoint`] writes and reads the files that bound replay; [`Log::drop_before`] then gives segments back.
 //! - [`files`] is the seam below all of it, which the power-loss tests drive with `guildhall_testkit::files`.
 //!
@@ -29,6 +30,7 @@ mod clock;
 mod committer;
 mod error;
 mod frame;
+mod location;
 mod log;
 mod options;
 mod reader;
@@ -42,6 +44,7 @@ mod view;
 pub use appender::{AppendError, Appender, Pending};
 pub use committer::{Committer, CommitterOptions, Machine, Stopped, SubmitError, Submitter};
 pub use error::{CommitError, Damage, OpenError, ReadError, TooLarge};
+pub use location::{Kept, Location};
 pub use log::{Log, Opened};
 pub use options::{OnDamage, Options, Start, Zeroing};
 pub use reader::{Reader, Record};

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc};
 
 use crate::{
-    Damage, OnDamage, ReadError, Sequence, Tail,
+    Damage, Location, OnDamage, ReadError, Sequence, Tail,
     block_on::block_on,
     frame::{self, Kind},
     scan::{Frame, Window},
@@ -19,6 +19,8 @@ const READ_AHEAD: usize = 256 << 10;
 pub struct Record<'a> {
     /// Its number.
     pub sequence: Sequence,
+    /// Where it stands.
+    pub at: Location,
     /// Its bytes, the parts it was staged from joined.
     pub payload: &'a [u8],
 }
@@ -104,6 +106,10 @@ impl Reader {
         let frame = self.current.as_ref()?;
         Some(Record {
             sequence: frame.header.sequence,
+            at: Location {
+                segment: self.segment.number,
+                offset: frame.at,
+            },
             payload: self.window.payload(frame),
         })
     }

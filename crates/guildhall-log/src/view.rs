@@ -63,7 +63,18 @@ impl Shared {
         })
     }
 
-    fn read<T>(&self, ask: impl FnOnce(&[Arc<Segment>]) -> T) -> T {
+    /// The kept segment with this number.
+    pub(crate) fn numbered(&self, number: u64) -> Option<Arc<Segment>> {
+        self.read(|segments| {
+            let at = segments.partition_point(|segment| segment.number < number);
+            segments
+                .get(at)
+                .filter(|segment| segment.number == number)
+                .map(Arc::clone)
+        })
+    }
+
+    pub(crate) fn read<T>(&self, ask: impl FnOnce(&[Arc<Segment>]) -> T) -> T {
         ask(&self.segments.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,8 +1,8 @@
 //! What a put costs on this disk, how long a start takes, and how much memory the entries need.
 //!
 //! `cargo bench -p guildhall-store` runs for about a minute in `$GUILDHALL_BENCH_DIR` (else the working directory) and
-//! prints tables. `$GUILDHALL_BENCH_ONLY` picks one of `memory`, `puts`, `blobs`, `reopen`. A directory in memory is refused: its
-//! syncs cost nothing.
+//! prints tables. `$GUILDHALL_BENCH_ONLY` picks one of `memory`, `puts`, `blobs`, `blobs-reopen`, `reopen`. A directory in
+//! memory is refused: its syncs cost nothing.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use std::{
 };
 
 use guildhall_store::{
-    Op, Store, Transaction, WatchItem,
+    BlobHash, Op, Store, Transaction, WatchItem,
     embedded::{Embedded, Options},
 };
 use rustix::time::{ClockId, clock_gettime};
@@ -86,9 +86,22 @@ fn main() {
             (1 << 20, 64),
         ] {
             let path = scratch.path().join(format!("blobs-{bytes}-{clients}"));
-            runtime.block_on(blobs(&path, bytes, clients));
+            runtime.block_on(blobs(&path, bytes, clients, false));
             fs::remove_dir_all(path).unwrap();
         }
+        println!("\npublishes: a blob, then a transaction that names it\n");
+        println!(
+            "| bytes | clients | publishes/s | mean ms | p99 ms | CPU µs/publish | written bytes/publish | gets/s |"
+        );
+        println!("|---|---|---|---|---|---|---|---|");
+        for (bytes, clients) in [(1 << 10, 1), (1 << 10, 64), (10 << 10, 64)] {
+            let path = scratch.path().join(format!("publishes-{bytes}-{clients}"));
+            runtime.block_on(blobs(&path, bytes, clients, true));
+            fs::remove_dir_all(path).unwrap();
+        }
+    }
+    if wanted("blobs-reopen") {
+        runtime.block_on(blobs_reopen(&scratch.path().join("blobs-reopen")));
     }
     if wanted("reopen") {
         runtime.block_on(reopen(&scratch.path().join("reopen")));
@@ -236,8 +249,8 @@ async fn puts(path: &Path, clients: u64, watched: bool) {
     }
 }
 
-/// Blobs of this length, put by this many clients, then read by as many.
-async fn blobs(path: &Path, bytes: usize, clients: u64) {
+/// Blobs of this length, put (and named) by this many clients, then read by as many.
+async fn blobs(path: &Path, bytes: usize, clients: u64, named: bool) {
     let store = Arc::new(Embedded::open(path, Options::default()).unwrap());
     let stop = Arc::new(AtomicBool::new(false));
     let (began, processor_before, written_before) = (Instant::now(), processor(), written());
@@ -249,7 +262,12 @@ async fn blobs(path: &Path, bytes: usize, clients: u64) {
                 let mut content = vec![client as u8; bytes];
                 content[..8].copy_from_slice(&(times.len() as u64).to_le_bytes());
                 let asked = Instant::now();
-                hashes.push(store.blob_put(content.into()).await.unwrap());
+                let hash = store.blob_put(content.into()).await.unwrap();
+                if named {
+                    let naming = naming(client << 32 | times.len() as u64, hash);
+                    store.commit(naming).await.unwrap();
+                }
+                hashes.push(hash);
                 times.push(asked.elapsed());
             }
             (times, hashes)
@@ -291,6 +309,46 @@ async fn blobs(path: &Path, bytes: usize, clients: u64) {
         written as f64 / count,
         read as f64 / began.elapsed().as_secs_f64(),
     );
+}
+
+/// A transaction that names a blob.
+fn naming(number: u64, hash: BlobHash) -> Transaction {
+    Transaction::new().then(Op::Put {
+        key: format!("live/spec/configs/default/{number:016}").into(),
+        value: vec![b'x'; VALUE].into(),
+        lease: None,
+        blobs: vec![hash],
+    })
+}
+
+/// What a gigabyte of blobs adds to a start.
+async fn blobs_reopen(path: &Path) {
+    for (blobs, bytes) in [(100_000, 10 << 10), (1_000_000, 1 << 10)] {
+        let store = Arc::new(Embedded::open(path, Options::default()).unwrap());
+        let tasks = (0..1000_u64).map(|client| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                for number in 0..blobs / 1000 {
+                    let mut content = vec![client as u8; bytes];
+                    content[..8].copy_from_slice(&(client << 32 | number).to_le_bytes());
+                    store.blob_put(content.into()).await.unwrap();
+                }
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+        drop(store);
+        let (began, before) = (Instant::now(), resident());
+        let store = Embedded::open(path, Options::default()).unwrap();
+        println!(
+            "\nstart with {blobs} blobs of {bytes} bytes: {:.2} s, {:.0} MB more resident",
+            began.elapsed().as_secs_f64(),
+            (resident() - before) / 1e6,
+        );
+        drop(store);
+        fs::remove_dir_all(path).unwrap();
+    }
 }
 
 async fn reopen(path: &Path) {

@@ -15,7 +15,8 @@ use begin::{BeginError, begin};
 use tokio::sync::watch;
 
 use crate::{
-    CommitError, Damage, OpenError, Options, Record, Sequence, Start, Stats, TooLarge, View, clock,
+    CommitError, Damage, Location, OpenError, Options, Record, Sequence, Start, Stats, TooLarge,
+    View, clock,
     files::Files,
     frame::{self, Kind},
     recover,
@@ -41,6 +42,8 @@ pub struct Log {
     written: u64,
     /// The sequence of the first staged record.
     first: Sequence,
+    /// Where the last committed group begins.
+    group_at: Location,
     /// The staged frames, not yet sealed.
     group: Vec<u8>,
     staged: u64,
@@ -118,6 +121,7 @@ impl Log {
             stats,
             durable: watched,
         });
+        let number = active.number;
         let log = Self {
             shared,
             durable,
@@ -125,6 +129,10 @@ impl Log {
             end,
             written,
             first: recovered.next,
+            group_at: Location {
+                segment: number,
+                offset: end,
+            },
             group: Vec::new(),
             staged: 0,
             read_only: false,
@@ -153,6 +161,12 @@ impl Log {
     /// The sequence the next staged record will have.
     pub fn next_sequence(&self) -> Sequence {
         self.first.plus(self.staged)
+    }
+
+    /// Where the first record of the group that was committed last stands. A record of that group that was staged when
+    /// [`Log::staged_bytes`] said `n` stands `n` bytes further on.
+    pub fn group_at(&self) -> Location {
+        self.group_at
     }
 
     /// Bytes staged and not yet committed, frame headers included.
@@ -188,6 +202,10 @@ impl Log {
         }
         let committed = self.first..=self.first.plus(self.staged).previous();
         self.active.note(self.first, self.end);
+        self.group_at = Location {
+            segment: self.active.number,
+            offset: self.end,
+        };
         self.end += self.group.len() as u64;
         self.active.set_end(self.end);
         self.first = committed.end().next();

@@ -45,7 +45,7 @@ mod tail;
 use std::{error::Error, io, sync::Arc};
 
 use crate::{
-    Damage, OnDamage, OpenError, Opened, Options, Record, Sequence, Start,
+    Damage, Location, OnDamage, OpenError, Opened, Options, Record, Sequence, Start,
     files::Files,
     frame::{self, Kind},
     scan::{Frame, Window},
@@ -250,8 +250,16 @@ impl Recovery<'_, '_> {
         segment.note(sequence, frame.at);
         if sequence >= self.start {
             let payload = self.window.payload(frame);
-            (self.replay)(Record { sequence, payload })
-                .map_err(|source| OpenError::Replay { sequence, source })?;
+            let at = Location {
+                segment: segment.number,
+                offset: frame.at,
+            };
+            (self.replay)(Record {
+                sequence,
+                at,
+                payload,
+            })
+            .map_err(|source| OpenError::Replay { sequence, source })?;
             self.replayed += 1;
         }
         Ok(sequence.next())

@@ -5,6 +5,7 @@ mod checkpoint;
 mod committer;
 mod damage;
 mod faults;
+mod location;
 mod lock;
 mod power_loss;
 mod reader;

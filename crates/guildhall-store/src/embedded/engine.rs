@@ -8,7 +8,7 @@ use guildhall_log::{Committer, Stats, Submitter};
 use tokio::sync::oneshot;
 
 use super::{
-    Directories, OpenError, Options, Restored,
+    BlobStatus, Directories, OpenError, Options, Restored,
     checkpoint::Background,
     clock,
     machine::StoreMachine,
@@ -99,11 +99,13 @@ impl Embedded {
         let Opened {
             log,
             writer,
+            blob_log,
             shared,
         } = opened;
         let stats = log.view().stats();
         let blobs = Arc::clone(&shared.blobs);
-        let worker = BlobWorker::start(blobs, Arc::clone(&shared.alarm), options.blob_grace)?;
+        let alarm = Arc::clone(&shared.alarm);
+        let worker = BlobWorker::start(blobs, blob_log, alarm, &options.committer)?;
         // Nobody else sets it.
         let _ = shared.worker.set(worker.clone());
         let machine = StoreMachine {
@@ -133,9 +135,9 @@ impl Embedded {
         &self.log
     }
 
-    /// Blobs kept now.
-    pub fn blob_count(&self) -> usize {
-        self.shared.blobs.len()
+    /// How the blobs are.
+    pub fn blob_status(&self) -> BlobStatus {
+        self.shared.blobs.status()
     }
 
     /// Asks the writer and waits for its answer.
@@ -193,7 +195,12 @@ impl Store for Embedded {
     }
 
     fn blob_put(&self, bytes: Bytes) -> BoxFuture<'_, Result<BlobHash, BlobError>> {
-        Box::pin(self.worker.put(bytes))
+        Box::pin(async move {
+            match self.shared.blobs.known(&bytes, clock::now())? {
+                (hash, true) => Ok(hash),
+                (hash, false) => self.worker.put(hash, bytes).await,
+            }
+        })
     }
 
     fn blob_get(&self, hash: BlobHash) -> BoxFuture<'_, Result<Option<Bytes>, BlobError>> {

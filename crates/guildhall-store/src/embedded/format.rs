@@ -11,12 +11,15 @@ use super::OpenError;
 const NAME: &str = "format";
 const UNFINISHED: &str = "format.new";
 const TITLE: &str = "guildhall store";
-/// The newest layout that this build reads, and the one it writes.
-pub(crate) const VERSION: u32 = 1;
+/// The newest layout that this build reads, and the one it writes. Version 1 had a file for each blob; opening makes a
+/// version 2 of it, first of all in this file, so that an older build does not miss the blobs but says why.
+pub(crate) const VERSION: u32 = 2;
+const OLDEST: u32 = 1;
 
 /// What the file says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Format {
+    pub(crate) version: u32,
     pub(crate) incarnation: u64,
 }
 
@@ -32,6 +35,14 @@ pub(crate) enum Found {
 }
 
 impl Format {
+    /// Of this build's version.
+    pub(crate) fn new(incarnation: u64) -> Self {
+        Self {
+            version: VERSION,
+            incarnation,
+        }
+    }
+
     /// Looks into a directory.
     pub(crate) fn find(files: &Arc<dyn Files>) -> Result<Found, OpenError> {
         let io = |action| {
@@ -91,8 +102,8 @@ impl Format {
 
     fn text(self) -> String {
         format!(
-            "{TITLE}\nformat {VERSION}\nincarnation {}\n",
-            self.incarnation
+            "{TITLE}\nformat {}\nincarnation {}\n",
+            self.version, self.incarnation
         )
     }
 
@@ -106,15 +117,16 @@ impl Format {
             let line = lines.next()?.strip_prefix(name)?.strip_prefix(' ')?;
             line.parse::<u64>().ok()
         };
-        match number("format") {
-            Some(version) if version == u64::from(VERSION) => {}
-            Some(version) => {
-                return Err(Problem::Version(u32::try_from(version).unwrap_or(u32::MAX)));
-            }
-            None => return Err(Problem::Unreadable),
+        let version = number("format").ok_or(Problem::Unreadable)?;
+        let version = u32::try_from(version).unwrap_or(u32::MAX);
+        if !(OLDEST..=VERSION).contains(&version) {
+            return Err(Problem::Version(version));
         }
         let incarnation = number("incarnation").ok_or(Problem::Unreadable)?;
-        Ok(Self { incarnation })
+        Ok(Self {
+            version,
+            incarnation,
+        })
     }
 }
 
@@ -130,18 +142,18 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back_and_a_newer_version_says_so() {
-        let format = Format {
-            incarnation: 1_700_000_000_000,
-        };
+        let format = Format::new(1_700_000_000_000);
         let text = format.text();
         assert_eq!(
             text,
-            "guildhall store\nformat 1\nincarnation 1700000000000\n"
+            "guildhall store\nformat 2\nincarnation 1700000000000\n"
         );
         assert_eq!(Format::parse(text.as_bytes()), Ok(format));
+        let older = Format::parse(b"guildhall store\nformat 1\nincarnation 5\n").unwrap();
+        assert_eq!((older.version, older.incarnation), (1, 5));
         assert_eq!(
-            Format::parse(b"guildhall store\nformat 2\nsomething 5\n"),
-            Err(Problem::Version(2))
+            Format::parse(b"guildhall store\nformat 3\nsomething 5\n"),
+            Err(Problem::Version(3))
         );
         for bad in [
             "",

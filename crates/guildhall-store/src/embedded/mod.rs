@@ -4,7 +4,7 @@
 //!  log/   format            which version, which incarnation
 //!         segments          one record a transaction (or a grant, a lease's end, a compaction)
 //!         store-….checkpoint the state as of one record
-//!  blobs/ {hash}            one file a blob
+//!  blobs/ segments          one record a blob, under its hash
 //! ```
 //!
 //! - Current values live in a persistent ordered map in memory ([`tables`](self)); publishing is a pointer swap after
@@ -14,6 +14,8 @@
 //! - A checkpoint is written beside the commits once the log has grown by as much as the last one is long.
 //! - A failed write or a full disk makes the store read-only; a small write every second finds out when it is over. A
 //!   failed sync makes it read-only until restart.
+//! - Blobs are kept in a log of their own ([`blobs`](self)), so that large contents neither delay commits nor end a store
+//!   when one of them is damaged.
 //!
 //! [`Embedded`] is the engine with its threads (commits, blobs, alarm); [`Offline`] the same without.
 
@@ -43,6 +45,7 @@ mod tables;
 mod worker;
 mod writer;
 
+pub use blobs::BlobStatus;
 pub use dump::DumpError;
 pub use engine::Embedded;
 pub use history::HistoryOptions;

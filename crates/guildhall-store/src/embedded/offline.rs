@@ -12,7 +12,9 @@ use guildhall_log::Log;
 use tokio::sync::oneshot;
 
 use super::{
-    Directories, OpenError, Options, checkpoint,
+    BlobStatus, Directories, OpenError, Options,
+    blobs::ByHand,
+    checkpoint,
     checkpoint::Finished,
     open::{self, Opened},
     request::{Reply, Request, stopped},
@@ -29,6 +31,7 @@ pub struct Offline {
     directories: Directories,
     log: Log,
     writer: Writer,
+    blobs: ByHand,
     shared: Arc<Shared>,
 }
 
@@ -46,12 +49,15 @@ impl Offline {
         let Opened {
             log,
             writer,
+            blob_log,
             shared,
         } = open::open(&directories, options, incarnation, now)?;
+        let alarm = Arc::clone(&shared.alarm);
         Ok(Self {
             directories,
             log,
             writer,
+            blobs: ByHand::new(Arc::clone(&shared.blobs), blob_log, alarm),
             shared,
         })
     }
@@ -123,6 +129,7 @@ impl Offline {
     pub fn tick_due(&mut self, due: Instant, now: Instant) {
         self.writer.stage(Request::Tick(due), now, &mut self.log);
         self.finish_group(now);
+        self.blobs.clean(now);
     }
 
     /// Writes a checkpoint and drops the segments that it and the history make superfluous. Says whether it was written.
@@ -152,7 +159,7 @@ impl Offline {
     /// # Errors
     /// [`BlobError`].
     pub fn blob_put(&mut self, bytes: &[u8], now: Instant) -> Result<BlobHash, BlobError> {
-        self.shared.blobs.put(bytes, now)
+        self.blobs.put(bytes, now)
     }
 
     /// Reads a blob.
@@ -161,6 +168,11 @@ impl Offline {
     /// [`BlobError`].
     pub fn blob_get(&self, hash: BlobHash) -> Result<Option<Bytes>, BlobError> {
         self.shared.blobs.get(hash)
+    }
+
+    /// How the blobs are.
+    pub fn blob_status(&self) -> BlobStatus {
+        self.shared.blobs.status()
     }
 
     /// The entry under `key`.

@@ -13,13 +13,13 @@ use guildhall_log::{
 };
 
 use super::{
-    DumpError, Options,
-    blobs::Blobs,
+    DumpError, Options, blobs,
     checkpoint::NAME,
     dump::{self, Checksum},
     feed::Feed,
     format::{Format, Found},
     history::History,
+    published::Published,
     record::{Change, RecordError},
     shared::Shared,
     tables::{OutOfOrder, Tables},
@@ -137,6 +137,7 @@ impl OpenError {
 pub(crate) struct Opened {
     pub(crate) log: Log,
     pub(crate) writer: Writer,
+    pub(crate) blob_log: Log,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -178,31 +179,31 @@ pub(crate) fn open(
             directory: files.path(""),
         });
     }
-    if !matches!(found, Found::Store(_)) {
-        if opened.last != Sequence::NONE {
-            return Err(OpenError::Incomplete {
-                directory: files.path(""),
-            });
-        }
-        Format { incarnation }.write(files)?;
+    if !matches!(found, Found::Store(_)) && opened.last != Sequence::NONE {
+        return Err(OpenError::Incomplete {
+            directory: files.path(""),
+        });
     }
-    let blobs =
-        Blobs::open(Arc::clone(&directories.blobs), options.blob_grace, now).map_err(|source| {
-            let file = directories.blobs.path("");
-            OpenError::Io {
-                action: "reading the blobs in",
-                file,
-                source,
-            }
-        })?;
+    let current = Format::new(incarnation);
+    if found != Found::Store(current) {
+        current.write(files)?;
+    }
     let (since, last) = (replay.bytes, replay.checkpoint_bytes);
     let Some((tables, history)) = replay.finish() else {
         return Err(OpenError::LogMissing {
             directory: files.path(""),
         });
     };
+    let published = Arc::new(Published::new(tables));
+    let (blobs, blob_log) = blobs::open(
+        &directories.blobs,
+        &options.log,
+        options.blob_grace,
+        Arc::clone(&published),
+        now,
+    )?;
     let shared = Arc::new(Shared::new(
-        tables,
+        published,
         Feed::new(history),
         blobs,
         Arc::clone(files),
@@ -211,6 +212,7 @@ pub(crate) fn open(
     Ok(Opened {
         log,
         writer,
+        blob_log,
         shared,
     })
 }

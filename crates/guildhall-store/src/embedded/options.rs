@@ -9,9 +9,10 @@ use super::HistoryOptions;
 /// How an embedded store keeps its files and its history.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The log below. A damaged one is always refused, and records of 16 MiB always accepted, whatever this says.
+    /// The logs below, of records and of blobs. Damaged records are always refused, damaged blobs never, and records of
+    /// 16 MiB always accepted, whatever this says.
     pub log: guildhall_log::Options,
-    /// The thread that commits.
+    /// The threads that commit, the one for records and the one for blobs.
     pub committer: CommitterOptions,
     /// What is kept for watchers that resume.
     pub history: HistoryOptions,

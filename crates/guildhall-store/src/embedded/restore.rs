@@ -1,22 +1,19 @@
 //! Makes a store out of a snapshot.
 
-use std::{
-    io::BufRead,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io::BufRead, sync::Arc, time::Instant};
 
 use guildhall_core::document::Index;
 use guildhall_log::{Log, Sequence, Start};
 
 use super::{
     Directories, DumpError, OpenError, Options,
-    blobs::Blobs,
+    blobs::{self, ByHand},
     checkpoint::{self, Job},
     dump::{self, Checksum},
     format::{Format, Found},
+    published::Published,
+    tables::Tables,
 };
-use crate::BlobError;
 
 /// How far a restore raises the revision: beyond everything that was committed after the snapshot and is now lost, so
 /// that no revision (and no ETag) ever means two things.
@@ -52,20 +49,28 @@ pub(super) fn restore(
             directory: files.path(""),
         });
     }
-    let blobs =
-        Blobs::open(Arc::clone(&directories.blobs), Duration::ZERO, now).map_err(|source| {
-            OpenError::Io {
-                action: "listing",
-                file: directories.blobs.path(""),
-                source,
-            }
-        })?;
+    let nothing = Arc::new(Published::new(Tables::new(incarnation)));
+    let (blobs, log) = blobs::open(
+        &directories.blobs,
+        &options.log,
+        options.blob_grace,
+        nothing,
+        now,
+    )?;
+    let mut writer = ByHand::new(Arc::clone(&blobs), log, Arc::default());
     let mut dump = dump::read(snapshot, Checksum::Own, |blob| {
-        blobs.put(blob, now).map(drop).map_err(|error| match error {
-            BlobError::TooLarge { .. } => DumpError::Damaged(error.to_string()).into(),
-            error => blob_failed(directories, &error),
-        })
+        match writer.put_one_of_many(blob, now) {
+            Ok((_, false)) => Ok(()),
+            Ok((_, true)) => writer
+                .commit(now)
+                .map_err(|error| blob_failed(directories, error)),
+            Err(error) => Err(OpenError::from(DumpError::Damaged(error.to_string()))),
+        }
     })?;
+    writer
+        .commit(now)
+        .and_then(|()| writer.into_log().close())
+        .map_err(|error| blob_failed(directories, error))?;
     if let Some(missing) = dump.tables.blobs.keys().find(|blob| !blobs.has(blob)) {
         return Err(DumpError::Damaged(format!("blob {missing} is missing")).into());
     }
@@ -92,10 +97,7 @@ pub(super) fn restore(
         Start::Oldest,
         |_| Ok(()),
     )?);
-    Format {
-        incarnation: index.incarnation,
-    }
-    .write(files)?;
+    Format::new(index.incarnation).write(files)?;
     Ok(Restored {
         index,
         entries,
@@ -103,10 +105,10 @@ pub(super) fn restore(
     })
 }
 
-fn blob_failed(directories: &Directories, error: &BlobError) -> OpenError {
-    let source = std::io::Error::other(error.to_string());
+fn blob_failed(directories: &Directories, error: guildhall_log::CommitError) -> OpenError {
+    let source = std::io::Error::other(error);
     OpenError::Io {
-        action: "writing a blob in",
+        action: "writing blobs in",
         file: directories.blobs.path(""),
         source,
     }

@@ -25,13 +25,13 @@ const ENOUGH_SPACE: u64 = 4 << 20;
 
 /// See the module.
 pub(crate) struct Shared {
-    pub(crate) published: Published,
+    pub(crate) published: Arc<Published>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) alarm: Arc<Alarm>,
     /// The log's directory.
     files: Arc<dyn Files>,
-    /// Who removes blobs' files; without one, whoever sweeps does.
+    /// Who gives the room of forgotten blobs back; without one, it is done by hand.
     pub(crate) worker: OnceLock<BlobWorker>,
     read_only: Mutex<Option<ReadOnly>>,
     finished: Mutex<Option<Finished>>,
@@ -40,15 +40,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(tables: Tables, feed: Feed, blobs: Blobs, files: Arc<dyn Files>) -> Self {
+    pub(crate) fn new(
+        published: Arc<Published>,
+        feed: Feed,
+        blobs: Arc<Blobs>,
+        files: Arc<dyn Files>,
+    ) -> Self {
         let alarm = Alarm::default();
         if let Some(due) = blobs.due() {
             alarm.no_later_than(due);
         }
         Self {
-            published: Published::new(tables),
+            published,
             feed: Arc::new(feed),
-            blobs: Arc::new(blobs),
+            blobs,
             alarm: Arc::new(alarm),
             files,
             worker: OnceLock::new(),
@@ -101,7 +106,8 @@ impl Shared {
             .take()
     }
 
-    /// Forgets blobs that nothing has named for long, if it is time to look. `staged` is what was published last.
+    /// Forgets blobs that nothing has named for long, if it is time to look: some now, and more at the next ring, which is
+    /// due at once then. `staged` is what was published last.
     pub(crate) fn sweep(&self, staged: &Tables, now: Instant) {
         if self.blobs.due().is_none_or(|due| due > now) {
             return;
@@ -109,13 +115,10 @@ impl Shared {
         if self.snapshots.load(SeqCst) > 0 {
             self.blobs.postpone(now + SWEEP_AGAIN);
         } else {
-            let forgotten = self
-                .blobs
+            self.blobs
                 .forget(|blob| staged.blobs.contains_key(blob), now);
-            match self.worker.get() {
-                _ if forgotten.is_empty() => {}
-                Some(worker) => worker.remove(forgotten),
-                None => self.blobs.remove(&forgotten),
+            if let Some(worker) = self.worker.get() {
+                worker.clean();
             }
         }
         if let Some(due) = self.blobs.due() {

@@ -1,78 +1,114 @@
-//! The thread that reads and writes blobs, so that no caller's runtime waits for a disk.
+//! The threads of the blobs: one commits, so that all who put at the same time share a sync; one reads and cleans, so that
+//! no caller's runtime waits for a disk.
 
 use std::{
     io,
     sync::{Arc, Mutex, PoisonError},
     thread,
-    time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use guildhall_log::{CommitError, Committer, CommitterOptions, Log, Machine, Submitter};
+use tokio::sync::{
+    Semaphore,
+    mpsc::{self, error::TryRecvError},
+    oneshot,
+};
 
-use super::{alarm::Alarm, blobs::Blobs, clock, request::stopped};
+use super::{
+    alarm::Alarm,
+    blobs::{Blobs, Cleaner, Request, Writer},
+    clock,
+    request::stopped,
+};
 use crate::{BlobError, BlobHash};
 
-/// Requests that may wait.
+/// Gets that may wait.
 const QUEUE: usize = 64;
 
 enum Job {
-    Put(Bytes, oneshot::Sender<Result<BlobHash, BlobError>>),
     Get(BlobHash, oneshot::Sender<Result<Option<Bytes>, BlobError>>),
-    Remove(Vec<BlobHash>),
+    /// Blobs were forgotten.
+    Clean,
     Stop,
 }
 
-/// A cloneable handle on the thread.
+/// A cloneable handle on the threads. It holds channels only: whoever has one left over (a snapshot, say) does not keep a
+/// closed store's directory.
 #[derive(Clone)]
 pub(crate) struct BlobWorker {
+    puts: Submitter<Request>,
     jobs: mpsc::UnboundedSender<Job>,
-    /// Bounds the requests that wait; the store's own ones need no room.
+    /// Bounds the gets that wait; the store's own jobs need no room.
     room: Arc<Semaphore>,
-    thread: Arc<Mutex<Option<thread::JoinHandle<()>>>>,
+    threads: Arc<Mutex<Option<Threads>>>,
+}
+
+struct Threads {
+    reader: thread::JoinHandle<()>,
+    committer: Committer<BlobMachine>,
+}
+
+/// The writer with a clock.
+struct BlobMachine(Writer);
+
+impl Machine for BlobMachine {
+    type Request = Request;
+
+    fn stage(&mut self, request: Request, log: &mut Log) {
+        self.0.stage(request, clock::now(), log);
+    }
+
+    fn committed(&mut self, log: &mut Log) {
+        self.0.committed(clock::now(), log);
+    }
+
+    fn failed(&mut self, error: &CommitError, _log: &mut Log) {
+        self.0.failed(error);
+    }
 }
 
 impl BlobWorker {
-    /// Starts the thread. Every put sets the alarm to when the blob may be collected.
-    pub(crate) fn start(blobs: Arc<Blobs>, alarm: Arc<Alarm>, grace: Duration) -> io::Result<Self> {
-        let (jobs, mut queue) = mpsc::unbounded_channel();
-        let work = move || {
-            while let Some(job) = queue.blocking_recv() {
-                // A caller that went away takes no answer.
-                match job {
-                    Job::Put(bytes, reply) => {
-                        let now = clock::now();
-                        drop(reply.send(blobs.put(&bytes, now)));
-                        alarm.no_later_than(now + grace);
-                    }
-                    Job::Get(hash, reply) => drop(reply.send(blobs.get(hash))),
-                    Job::Remove(hashes) => blobs.remove(&hashes),
-                    Job::Stop => return,
-                }
-            }
+    /// Starts the threads. Every put sets the alarm to when the blob may be collected.
+    pub(crate) fn start(
+        blobs: Arc<Blobs>,
+        log: Log,
+        alarm: Arc<Alarm>,
+        options: &CommitterOptions,
+    ) -> io::Result<Self> {
+        let machine = BlobMachine(Writer::new(Arc::clone(&blobs), alarm));
+        let options = CommitterOptions {
+            name: format!("{}-blobs", options.name),
+            ..options.clone()
         };
-        let thread = thread::Builder::new()
-            .name("store-blobs".to_owned())
-            .spawn(work)?;
+        let committer = Committer::start(log, machine, options)?;
+        let puts = committer.submitter();
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let cleaned = committer.submitter();
+        let reader = thread::Builder::new()
+            .name("store-reads".to_owned())
+            .spawn(move || read(queue, &blobs, &cleaned))?;
         Ok(Self {
+            puts,
             jobs,
             room: Arc::new(Semaphore::new(QUEUE)),
-            thread: Arc::new(Mutex::new(Some(thread))),
+            threads: Arc::new(Mutex::new(Some(Threads { reader, committer }))),
         })
     }
 
-    pub(crate) async fn put(&self, bytes: Bytes) -> Result<BlobHash, BlobError> {
-        self.ask(|reply| Job::Put(bytes, reply)).await
+    /// Keeps bytes with this hash.
+    pub(crate) async fn put(&self, hash: BlobHash, bytes: Bytes) -> Result<BlobHash, BlobError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Put(hash, bytes, reply);
+        let weight = request.weight();
+        self.puts
+            .submit(request, weight)
+            .await
+            .map_err(|_| stopped::<BlobError>())?;
+        answer.await.map_err(|_| stopped::<BlobError>())?
     }
 
     pub(crate) async fn get(&self, hash: BlobHash) -> Result<Option<Bytes>, BlobError> {
-        self.ask(|reply| Job::Get(hash, reply)).await
-    }
-
-    async fn ask<T>(
-        &self,
-        job: impl FnOnce(oneshot::Sender<Result<T, BlobError>>) -> Job,
-    ) -> Result<T, BlobError> {
         let (reply, answer) = oneshot::channel();
         let _room = self
             .room
@@ -80,28 +116,82 @@ impl BlobWorker {
             .await
             .map_err(|_| stopped::<BlobError>())?;
         self.jobs
-            .send(job(reply))
+            .send(Job::Get(hash, reply))
             .map_err(|_| stopped::<BlobError>())?;
         answer.await.map_err(|_| stopped::<BlobError>())?
     }
 
-    /// Removes the files of forgotten blobs, after the puts that are waiting.
-    pub(crate) fn remove(&self, forgotten: Vec<BlobHash>) {
-        // A thread that has stopped leaves them for the next start.
-        drop(self.jobs.send(Job::Remove(forgotten)));
+    /// Gives the room of forgotten blobs back, beside the puts and gets.
+    pub(crate) fn clean(&self) {
+        // A thread that has stopped leaves it for the next start.
+        drop(self.jobs.send(Job::Clean));
     }
 
-    /// Ends the thread after what waits, and with it the hold on the directory.
+    /// Ends the threads after what waits, and with them the hold on the directory.
     pub(crate) fn stop(&self) {
         drop(self.jobs.send(Job::Stop));
-        let thread = self
-            .thread
+        let threads = self
+            .threads
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(thread) = thread {
-            // A panic there was reported by the thread itself.
-            drop(thread.join());
+        if let Some(Threads { reader, committer }) = threads {
+            // The reader may wait for the committer. A panic there was reported by the thread itself.
+            drop(reader.join());
+            drop(committer);
         }
     }
+}
+
+/// The reading thread: between two steps of cleaning, whoever waits is served.
+fn read(mut queue: mpsc::UnboundedReceiver<Job>, blobs: &Blobs, writer: &Submitter<Request>) {
+    let mut cleaner = Cleaner::default();
+    // What the last run left.
+    let mut cleaning = true;
+    loop {
+        let job = if cleaning {
+            match queue.try_recv() {
+                Ok(job) => Some(job),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => return,
+            }
+        } else {
+            let Some(job) = queue.blocking_recv() else {
+                return;
+            };
+            Some(job)
+        };
+        match job {
+            // A caller that went away takes no answer.
+            Some(Job::Get(hash, reply)) => drop(reply.send(blobs.get(hash))),
+            Some(Job::Clean) => cleaning = true,
+            Some(Job::Stop) => return,
+            None => {}
+        }
+        if cleaning {
+            cleaning = clean(&mut cleaner, blobs, writer);
+        }
+    }
+}
+
+/// One step of cleaning; false when nothing (more) can be done now.
+fn clean(cleaner: &mut Cleaner, blobs: &Blobs, writer: &Submitter<Request>) -> bool {
+    let work = match cleaner.next(blobs) {
+        Ok(None) => return false,
+        Ok(Some(work)) => work,
+        Err(error) => {
+            tracing::warn!(error, "blobs could not be read to be moved");
+            *cleaner = Cleaner::default();
+            return false;
+        }
+    };
+    let (reply, done) = oneshot::channel();
+    let request = Request::Clean(work, reply);
+    let weight = request.weight();
+    let done = writer.submit_blocking(request, weight).is_ok() && done.blocking_recv().is_ok();
+    if !done {
+        // A full disk, say. The next sweep tries again.
+        *cleaner = Cleaner::default();
+    }
+    done
 }

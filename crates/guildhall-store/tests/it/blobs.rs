@@ -1,6 +1,9 @@
 //! Blobs: durable before they are named, gone some time after nothing names them.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use guildhall_store::{
@@ -10,23 +13,23 @@ use guildhall_store::{
 
 use crate::{
     model::INCARNATION,
-    support::{Disks, small},
+    support::{Disks, heard, small},
 };
 
-const GRACE: Duration = Duration::from_secs(60);
+pub(crate) const GRACE: Duration = Duration::from_secs(60);
 
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options {
         blob_grace: GRACE,
         ..small()
     }
 }
 
-fn open(disks: &Disks, now: Instant) -> Offline {
+pub(crate) fn open(disks: &Disks, now: Instant) -> Offline {
     Offline::open(disks.directories(), &options(), INCARNATION, now).unwrap()
 }
 
-fn naming(key: &'static str, blobs: &[BlobHash]) -> Transaction {
+pub(crate) fn naming(key: impl Into<Bytes>, blobs: &[BlobHash]) -> Transaction {
     Transaction::new().then(Op::Put {
         key: key.into(),
         value: Bytes::new(),
@@ -35,7 +38,7 @@ fn naming(key: &'static str, blobs: &[BlobHash]) -> Transaction {
     })
 }
 
-fn done(store: &mut Offline, transaction: Transaction, now: Instant) {
+pub(crate) fn done(store: &mut Offline, transaction: Transaction, now: Instant) {
     store.commit([transaction], now).pop().unwrap().unwrap();
 }
 
@@ -113,18 +116,86 @@ fn names_and_blobs_survive_a_restart() {
     assert!(store.blob_get(named).unwrap().is_some());
 }
 
+/// Flips a bit of a blob's bytes, wherever they are.
+pub(crate) fn damage(disks: &Disks, content: &[u8]) {
+    let mut hit = 0;
+    for number in 1..100 {
+        disks.blobs.corrupt(&format!("{number:020}.log"), |bytes| {
+            let at = bytes
+                .windows(content.len())
+                .position(|window| window == content);
+            if let Some(at) = at {
+                bytes[at] ^= 1;
+                hit += 1;
+            }
+        });
+    }
+    assert_eq!(hit, 1);
+}
+
 #[test]
 fn damage_is_noticed_and_healed_by_the_same_content() {
     let (disks, now) = (Disks::default(), Instant::now());
     let mut store = open(&disks, now);
     let hash = store.blob_put(b"content", now).unwrap();
     done(&mut store, naming("a", &[hash]), now);
-    disks
-        .blobs
-        .corrupt(&hash.to_string(), |bytes| bytes[0] ^= 1);
+    damage(&disks, b"content");
+    let (read, said) = heard(|| store.blob_get(hash));
+    assert_eq!(read, Err(BlobError::Damaged { hash }));
+    assert!(
+        said.contains(&hash.to_string()) && said.contains("[\"a\"]"),
+        "{said}"
+    );
     assert_eq!(store.blob_get(hash), Err(BlobError::Damaged { hash }));
+    let refused = store.commit([naming("b", &[hash])], now).pop().unwrap();
+    assert_eq!(refused, Err(CommitError::BlobMissing { hash }));
+    assert_eq!(store.blob_status().damaged, 1);
     assert_eq!(store.blob_put(b"content", now), Ok(hash));
     assert_eq!(store.blob_get(hash).unwrap().unwrap(), "content");
+    assert_eq!(store.blob_status().damaged, 0);
+    done(&mut store, naming("b", &[hash]), now);
+}
+
+#[test]
+fn a_start_finds_damage_and_says_whose_it_is() {
+    let (disks, now) = (Disks::default(), Instant::now());
+    let mut store = open(&disks, now);
+    let [first, second, third] = ["first", "second", "third"]
+        .map(|content| store.blob_put(content.as_bytes(), now).unwrap());
+    done(&mut store, naming("config/one", &[first, second]), now);
+    done(&mut store, naming("config/two", &[second, third]), now);
+    drop(store);
+    damage(&disks, b"second");
+    let (mut store, said) = heard(|| open(&disks, now));
+    assert!(
+        said.contains(&second.to_string()) && said.contains("config/one\", \"config/two"),
+        "{said}"
+    );
+    assert!(!said.contains(&first.to_string()), "{said}");
+    assert_eq!(
+        store.blob_get(second),
+        Err(BlobError::Damaged { hash: second })
+    );
+    assert_eq!(store.blob_get(first).unwrap().unwrap(), "first");
+    assert_eq!(store.blob_get(third).unwrap().unwrap(), "third");
+    assert_eq!(store.blob_put(b"second", now), Ok(second));
+    drop(store);
+    let store = open(&disks, now);
+    assert_eq!(store.blob_status().damaged, 0);
+    assert_eq!(store.blob_get(second).unwrap().unwrap(), "second");
+}
+
+#[test]
+fn what_no_longer_has_a_name_is_not_missed() {
+    let (disks, now) = (Disks::default(), Instant::now());
+    let mut store = open(&disks, now);
+    let hash = store.blob_put(b"content", now).unwrap();
+    done(&mut store, naming("a", &[hash]), now);
+    damage(&disks, b"content");
+    assert!(store.blob_get(hash).is_err());
+    done(&mut store, naming("a", &[]), now);
+    assert_eq!(store.blob_status().damaged, 0);
+    assert_eq!(store.blob_get(hash), Ok(None));
 }
 
 #[test]
@@ -146,4 +217,67 @@ fn a_failed_sync_of_a_blob_is_not_tried_again() {
     drop(store);
     let mut store = open(&disks, now);
     assert!(store.blob_put(b"one", now).is_ok());
+}
+
+#[test]
+fn a_full_disk_refuses_new_blobs_and_nothing_else() {
+    let (disks, now) = (Disks::default(), Instant::now());
+    let mut store = open(&disks, now);
+    let old = store.blob_put(b"old", now).unwrap();
+    disks.blobs.set_space(Some(0));
+    let content = vec![7; 100_000];
+    for _ in 0..2 {
+        let refused = store.blob_put(&content, now).unwrap_err();
+        let hash = BlobHash::of(&content);
+        assert!(
+            matches!(&refused, BlobError::Io { action: "writing", hash: named, .. } if *named == hash)
+        );
+        assert!(refused.to_string().contains("is full"), "{refused}");
+        assert_eq!(store.blob_get(hash), Ok(None));
+    }
+    assert_eq!(store.blob_put(b"old", now), Ok(old), "it is there");
+    assert_eq!(store.blob_get(old).unwrap().unwrap(), "old");
+    done(&mut store, naming("a", &[old]), now);
+
+    disks.blobs.set_space(None);
+    let new = store.blob_put(&content, now).unwrap();
+    done(&mut store, naming("b", &[new]), now);
+    drop(store);
+    let store = open(&disks, now);
+    assert_eq!(store.blob_get(old).unwrap().unwrap(), "old");
+    assert_eq!(store.blob_get(new).unwrap().unwrap(), content);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn puts_of_the_same_content_share_one_record() {
+    let disks = Disks::default();
+    let store = Arc::new(Embedded::open_in(disks.directories(), options()).unwrap());
+    let puts = (0..200_u32).map(|number| {
+        let store = Arc::clone(&store);
+        let content = Bytes::from(format!("content {}", number % 5));
+        tokio::spawn(async move {
+            let hash = store.blob_put(content.clone()).await.unwrap();
+            // Durable means that it can be read and named at once.
+            assert_eq!(store.blob_get(hash).await, Ok(Some(content)));
+            let named = store.commit(naming(format!("k{number}"), &[hash])).await;
+            named.unwrap();
+        })
+    });
+    for put in puts.collect::<Vec<_>>() {
+        put.await.unwrap();
+    }
+    let status = store.blob_status();
+    assert_eq!((status.blobs, status.bytes), (5, 5 * (33 + 9)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn puts_at_the_same_time_share_a_sync() {
+    let disks = Disks::default();
+    let store = Arc::new(Embedded::open_in(disks.directories(), options()).unwrap());
+    let before = disks.blobs.counts().syncs;
+    // All wait in the queue before the first is answered.
+    let puts = (0..64).map(|number| store.blob_put(vec![number; 100].into()));
+    futures_util::future::join_all(puts).await;
+    let syncs = disks.blobs.counts().syncs - before;
+    assert!(syncs < 40, "{syncs} syncs for 64 puts");
 }

@@ -1,9 +1,13 @@
 //! Clients that count, and the book that is kept of them: what they were promised must be found, whole and in order.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use guildhall_store::{
-    CommitError, Compare, Event, Op, Range, Store, Transaction, WatchItem,
+    BlobHash, CommitError, Compare, Event, Op, Range, Store, Transaction, WatchItem,
     embedded::{Directories, HistoryOptions, Offline, Options},
 };
 
@@ -17,6 +21,8 @@ pub(crate) fn options() -> Options {
     let mut options = small();
     options.log.segment_size = 64 << 10;
     options.checkpoint_after = 32 << 10;
+    // So short that garbage is collected under way, and that a blob may be gone before it is named.
+    options.blob_grace = Duration::from_millis(20);
     // More than any cycle commits.
     options.history = HistoryOptions {
         revisions: 10_000,
@@ -29,7 +35,8 @@ fn name(client: u64, key: &str) -> String {
     format!("client/{client}/{key}")
 }
 
-/// Counts up from wherever the last life ended, until a commit fails. Reports client, number and revision.
+/// Counts up from wherever the last life ended, until a commit fails. Reports client, number and revision. Every third
+/// number is kept in a blob too.
 pub(crate) async fn work(
     store: Arc<dyn Store>,
     client: u64,
@@ -49,17 +56,39 @@ pub(crate) async fn work(
         };
         // Values of many lengths, so that a torn write can end anywhere.
         let value = format!("{count:>width$}", width = 10 + (count * 37 % 400) as usize);
-        let transaction = KEYS
-            .iter()
-            .fold(Transaction::new().when(before), |transaction, key| {
-                transaction.then(Op::put(name(client, key), value.clone()))
+        let committed = loop {
+            let mut blobs = Vec::new();
+            if count.is_multiple_of(3) {
+                match store.blob_put(content(client, &value).into()).await {
+                    Ok(blob) => blobs.push(blob),
+                    Err(error) => return CommitError::Unknown(error.to_string()),
+                }
+            }
+            let first = Transaction::new().when(before.clone());
+            let transaction = KEYS.iter().fold(first, |transaction, key| {
+                transaction.then(Op::Put {
+                    key: name(client, key).into(),
+                    value: value.clone().into(),
+                    lease: None,
+                    blobs: blobs.clone(),
+                })
             });
-        match store.commit(transaction).await {
+            match store.commit(transaction).await {
+                Err(CommitError::BlobMissing { .. }) => {}
+                committed => break committed,
+            }
+        };
+        match committed {
             Ok(committed) => revision = committed.index.revision,
             Err(error) => return error,
         }
         report(client, count, revision);
     }
+}
+
+/// A blob of up to some thousand bytes, of this client's only.
+fn content(client: u64, value: &str) -> Vec<u8> {
+    format!("{client} {}", value.repeat(1 + value.len() % 10)).into_bytes()
 }
 
 /// What was acknowledged: for each revision which client counted to which number.
@@ -110,6 +139,12 @@ impl Ledger {
             let key = String::from_utf8_lossy(&entry.key).into_owned();
             let client: u64 = key.split('/').nth(1).unwrap().parse().unwrap();
             assert_eq!(number(&entry.value), self.numbers[&client], "{key}");
+            if self.numbers[&client].is_multiple_of(3) {
+                let content = content(client, std::str::from_utf8(&entry.value).unwrap());
+                assert_eq!(entry.blobs[..], [BlobHash::of(&content)], "{key}");
+                let blob = store.blob_get(entry.blobs[0]).unwrap();
+                assert_eq!(blob.as_deref(), Some(&content[..]), "{key}");
+            }
         }
     }
 }

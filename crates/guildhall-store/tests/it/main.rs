@@ -7,6 +7,8 @@
 )]
 
 mod blobs;
+mod blobs_layout;
+mod blobs_room;
 mod conformance;
 mod etcd;
 mod kill;

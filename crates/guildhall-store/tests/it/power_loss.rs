@@ -136,6 +136,15 @@ fn run(seed: u64, skips: Skips, tally: &mut Tally) -> Result<(), String> {
             }
             step(&mut rng, &disks, &mut store, &mut clients, &mut now).map_err(broken)?;
         }
+        check_blobs(&clients, &store)
+            .or_else(|promise| {
+                if disks.blobs.is_off() {
+                    Ok(())
+                } else {
+                    Err(promise)
+                }
+            })
+            .map_err(broken)?;
         let killed = rng.u8(..4) == 0 && !disks.log.is_off() && !disks.blobs.is_off();
         drop(store);
         tally.kills += u64::from(killed);
@@ -331,7 +340,8 @@ fn transaction(
 
 /// Puts a blob of which there are few, so that they are put, freed and collected again and again.
 fn blob(rng: &mut fastrand::Rng, store: &mut Offline, now: Instant) -> Option<BlobHash> {
-    let content = vec![rng.u8(..4); 1500];
+    let length = [100, 1500, 6000][rng.usize(..3)];
+    let content = vec![rng.u8(..4); length];
     match store.blob_put(&content, now) {
         Ok(hash) => Some(hash),
         Err(BlobError::Io { .. }) => None,
@@ -402,7 +412,7 @@ fn a_store_that_skips_the_sync_of_its_directory_is_caught() {
 
 #[test]
 fn a_store_that_skips_the_sync_of_blobs_is_caught() {
-    must_be_caught(Skips::OnBlobs(Mutant::SkipDataSync(".new")));
+    must_be_caught(Skips::OnBlobs(Mutant::SkipDataSync(".log")));
 }
 
 #[test]

@@ -58,6 +58,9 @@ async fn what_was_acknowledged_survives_power_losses() {
     for _ in 0..losses.div_ceil(LOSSES) {
         let (mut disks, mut ledger) = (Disks::default(), Ledger::default());
         for _ in 0..LOSSES {
+            if rng.u8(..3) == 0 {
+                disks.blobs.cut_power_after(rng.u64(1..100));
+            }
             disks.log.cut_power_after(rng.u64(1..200));
             let life = live(&disks).await;
             acknowledged += life.len();

@@ -143,7 +143,7 @@ fn a_directory_of_a_newer_version_is_refused() {
     let disks = Disks::default();
     drop(open(&disks, Instant::now()));
     disks.log.corrupt("format", |bytes| {
-        *bytes = b"guildhall store\nformat 2\nshiny yes\n".to_vec()
+        *bytes = b"guildhall store\nformat 3\nshiny yes\n".to_vec()
     });
     let message = refused(Offline::open(
         disks.directories(),
@@ -152,7 +152,7 @@ fn a_directory_of_a_newer_version_is_refused() {
         Instant::now(),
     ));
     assert!(
-        message.contains("format version 2") && message.contains("start a newer guildhall"),
+        message.contains("format version 3") && message.contains("start a newer guildhall"),
         "{message}"
     );
     disks.log.corrupt("format", |bytes| bytes.clear());

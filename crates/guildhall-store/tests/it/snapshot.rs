@@ -7,6 +7,7 @@ use guildhall_store::{
     BlobHash, Compare, Op, Range, Snapshot, Store, Transaction, WatchError,
     embedded::{Embedded, OpenError},
 };
+use guildhall_testkit::files::FaultyFiles;
 
 use crate::support::{Disks, small};
 
@@ -132,11 +133,17 @@ async fn a_snapshot_that_is_not_whole_is_refused_and_so_is_what_it_left() {
     check(b"something else entirely", "no guildhall snapshot");
 
     // Power goes at any moment of a restore: either all of it counts or nothing.
+    assert!(cut(&dump, |disks| &disks.log).await > 0);
+    cut(&dump, |disks| &disks.blobs).await;
+}
+
+/// Cuts a disk's power after each of the operations of a restore. Returns after how many of them it was there.
+async fn cut(dump: &[u8], disk: impl Fn(&Disks) -> &FaultyFiles) -> u32 {
     let mut whole = 0;
     for operations in 1.. {
         let disks = Disks::default();
-        disks.log.cut_power_after(operations);
-        let restored = Embedded::restore_in(&disks.directories(), &small(), &dump[..]);
+        disk(&disks).cut_power_after(operations);
+        let restored = Embedded::restore_in(&disks.directories(), &small(), dump);
         let after = Disks {
             log: disks.log.crash(operations),
             blobs: disks.blobs.crash(operations),
@@ -148,6 +155,8 @@ async fn a_snapshot_that_is_not_whole_is_refused_and_so_is_what_it_left() {
                     store.range(Range::prefix("")).await.unwrap().entries.len(),
                     1003
                 );
+                let blob = store.blob_get(BlobHash::of(b"two")).await;
+                assert_eq!(blob.unwrap().unwrap(), "two");
                 whole += 1;
             }
             Err(OpenError::Incomplete { .. }) => assert!(restored.is_err()),
@@ -157,7 +166,7 @@ async fn a_snapshot_that_is_not_whole_is_refused_and_so_is_what_it_left() {
             break;
         }
     }
-    assert!(whole > 0);
+    whole
 }
 
 #[tokio::test]
