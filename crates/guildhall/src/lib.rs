@@ -37,6 +37,33 @@
 //! the same policies. `Service::grpc_service` takes tonic's generated servers beside the routes, on the same port: they are
 //! registered, checked, logged, counted and stopped like these. Without it the SDK has nothing of tonic.
 //!
+//! # Configuration
+//!
+//! [`Service::config`] reads the service's configuration as a type of its own, and anew whenever it changes:
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! #[derive(serde::Deserialize)]
+//! struct App {
+//!     pool: usize,
+//! }
+//!
+//! let service = guildhall::Service::new("user-service", "1.0.0");
+//! let config = service
+//!     .config::<App>("app.yaml")
+//!     .environment("prod")
+//!     .validate(|app| if app.pool > 0 { Ok(()) } else { Err("pool: at least 1".to_owned()) })
+//!     .load()
+//!     .await?;
+//! let pool = config.load().pool; // what is in force now
+//! # let _ = pool;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What the platform gives for the service and the environment lies over the service's own files and under the variables of
+//! its environment. A new version that is not valid is reported, and the last good one stays; that one is kept on disk, too.
+//!
 //! # While the platform is away
 //!
 //! A service starts, serves and calls others without the platform: it keeps trying to register,
@@ -55,6 +82,7 @@
 
 mod client;
 mod clock;
+mod config;
 mod context;
 mod discovery;
 mod error;
@@ -76,6 +104,7 @@ mod task;
 #[cfg(feature = "grpc")]
 pub use client::GrpcChannel;
 pub use client::{Answer, Call, CallError, DEFAULT_TIMEOUT, ServiceClient, StandIn};
+pub use config::{Config, ConfigBuilder, ConfigError, ConfigVersion};
 pub use context::RequestContext;
 pub use error::ServiceError;
 pub use guildhall_api::client::ClientOptions;

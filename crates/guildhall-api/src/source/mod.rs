@@ -29,7 +29,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub use cache::{CacheError, Cached, DiskCache};
+pub use cache::{CacheError, Cached, DiskCache, replace};
 pub use options::SourceOptions;
 pub use status::{Held, Origin, SourceStatus};
 

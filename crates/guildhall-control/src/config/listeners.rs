@@ -31,6 +31,8 @@ struct Known {
     /// When its last one ended.
     left: Option<Instant>,
     sent: Option<Running>,
+    /// What it was sent before that: its report of it may still be under way.
+    before: Option<Running>,
     state: ListenerState,
     error: Option<Box<str>>,
     running: Option<Running>,
@@ -107,12 +109,20 @@ impl Listeners {
         if known.sent.as_ref().is_some_and(|sent| sent.tag == *tag) {
             return;
         }
-        known.sent = Some(Running {
+        known.before = known.sent.replace(Running {
             tag: Arc::clone(tag),
             inputs: inputs.to_vec(),
             since: now,
         });
-        (known.state, known.error) = (ListenerState::Pending, None);
+        known.error = None;
+        // It may have said that it runs this before this process knew what it is made of.
+        known.state = match &mut known.running {
+            Some(running) if running.tag == *tag => {
+                running.inputs = inputs.to_vec();
+                ListenerState::Applied
+            }
+            _ => ListenerState::Pending,
+        };
     }
 
     /// It says what became of `tag`; `false` if there are `most` listeners already and it is none of them.
@@ -133,7 +143,8 @@ impl Listeners {
         let is_last = known.sent.as_ref().is_none_or(|sent| *sent.tag == *tag);
         match outcome {
             Ok(()) => {
-                let inputs = known.sent.as_ref().filter(|sent| *sent.tag == *tag);
+                let mut sent = known.sent.iter().chain(&known.before);
+                let inputs = sent.find(|sent| *sent.tag == *tag);
                 let inputs = inputs.map_or_else(Vec::new, |sent| sent.inputs.clone());
                 let same = known
                     .running
@@ -309,8 +320,25 @@ mod tests {
             (running.inputs[0].version, running.since),
             (1, Timestamp(2000))
         );
+        table.sent("d", &[source(4, None)], 8);
+        table.sent("e", &[source(5, None)], 8);
+        table.report("d", Ok(()), 9);
+        let row = table.listeners.rows(&file()).remove(0);
+        assert_eq!(
+            row.running.unwrap().inputs[0].version,
+            4,
+            "late, of the one before"
+        );
+        let mut late = super::tests::table();
+        late.report("c", Ok(()), 1);
+        late.sent("c", &[source(3, None)], 2);
+        assert_eq!(
+            late.short(),
+            ("applied", some("c"), some("c")),
+            "it said so before"
+        );
         let long = "ä".repeat(MAX_ERROR);
-        table.report("b", Err(&long), 7);
+        table.report("e", Err(&long), 7);
         let error = table.listeners.rows(&file()).remove(0).error.unwrap();
         assert_eq!(error.len(), MAX_ERROR);
     }

@@ -47,8 +47,9 @@ impl Service {
             metrics,
             callees,
             defaults,
+            identity: told,
         } = self;
-        let platform = std::mem::replace(&mut settings.platform, super::Platform::None).options();
+        let platform = settings.platform.options();
 
         let address = settings.address;
         let bind = |cause: io::Error| ServiceError::Bind { address, cause };
@@ -63,6 +64,7 @@ impl Service {
         problems.extend(wrong.map(|problem| format!("call_defaults: {problem}")));
         let identity = Arc::new(settings.identity(&host, bound.port(), problems)?);
         let client = platform.clone().map(Client::new).transpose()?;
+        told.send_replace(Some(identity.clone()));
 
         let phases = Phases::new();
         let stages = Stages::new();

@@ -17,11 +17,15 @@ use guildhall_core::{
 pub use running::{Running, Stopped};
 use settings::{Platform, Settings};
 
+use tokio::sync::watch;
+
 use crate::{
-    CheckOutcome, ServiceClient,
+    CheckOutcome, ConfigBuilder, ServiceClient,
     client::Transport,
     clock,
+    config::Owner,
     discovery::Callee,
+    identity::Identity,
     metrics::Metrics,
     policy::{Callees, Defaults},
     register::Health,
@@ -54,6 +58,8 @@ pub struct Service {
     metrics: Metrics,
     callees: Arc<Callees>,
     defaults: Defaults,
+    /// Who the process is, once that is known: told to what began before.
+    identity: watch::Sender<Option<Arc<Identity>>>,
 }
 
 impl Service {
@@ -65,6 +71,7 @@ impl Service {
             settings: Settings::new(name, version),
             callees: Callees::new(Transport::new(name, version), metrics.clone()),
             defaults: Defaults::default(),
+            identity: watch::Sender::new(None),
             metrics,
         }
     }
@@ -386,6 +393,26 @@ impl Service {
     pub fn call_defaults(mut self, sections: serde_json::Value) -> Self {
         self.defaults.with(sections);
         self
+    }
+
+    /// The service's configuration `file` (`app.yaml`), read as a `T`: loaded before it is needed, then kept current. Say first
+    /// what it depends on: namespace, platform, zone and the folder of copies.
+    ///
+    /// Once the service has started it reads as its instance: it may get a gray release, and the platform shows which
+    /// version it runs.
+    pub fn config<T>(&self, file: &str) -> ConfigBuilder<T>
+    where
+        T: serde::de::DeserializeOwned + Send + Sync + 'static,
+    {
+        let owner = Owner {
+            service: self.settings.name.clone(),
+            namespace: self.settings.namespace.clone(),
+            platform: self.settings.platform.options(),
+            zone: self.settings.documents.zone.clone(),
+            cache: self.settings.cache.clone(),
+            identity: self.identity.subscribe(),
+        };
+        ConfigBuilder::new(owner, file)
     }
 
     /// The service's metrics, for those of the author's own.

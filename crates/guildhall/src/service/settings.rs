@@ -30,11 +30,11 @@ pub(super) enum Platform {
 
 impl Platform {
     /// The options of the client, if there is a platform.
-    pub(super) fn options(self) -> Option<ClientOptions> {
+    pub(super) fn options(&self) -> Option<ClientOptions> {
         let set = || std::env::var("GUILDHALL_SERVER").is_ok_and(|value| !value.trim().is_empty());
         match self {
             Self::Environment => set().then(ClientOptions::from_env),
-            Self::Given(options) => Some(options),
+            Self::Given(options) => Some(options.clone()),
             Self::None => None,
         }
     }

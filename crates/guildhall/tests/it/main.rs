@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod calls;
+mod configs;
 mod endpoints;
 mod grpc;
 mod lifecycle;

@@ -118,32 +118,8 @@ impl DiskCache {
     ) -> Result<usize, CacheError> {
         let bytes =
             format::write(&self.scope, index, documents).map_err(|error| self.io(error.into()))?;
-        self.replace(&bytes).map_err(|error| self.io(error))?;
+        replace(&self.path, &bytes).map_err(|error| self.io(error))?;
         Ok(bytes.len())
-    }
-
-    fn replace(&self, bytes: &[u8]) -> io::Result<()> {
-        let folder = self
-            .path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder {
-            fs::create_dir_all(folder)?;
-        }
-        // Two processes may share a folder: each writes a file of its own before the rename.
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
-        let beside = self.path.with_file_name(name);
-        let written = private(&beside).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        });
-        let renamed = written.and_then(|()| fs::rename(&beside, &self.path));
-        if renamed.is_err() {
-            // What cannot be written cannot be cleaned up for sure either.
-            let _ = fs::remove_file(&beside);
-        }
-        renamed
     }
 
     fn io(&self, cause: io::Error) -> CacheError {
@@ -152,6 +128,33 @@ impl DiskCache {
             cause,
         }
     }
+}
+
+/// Writes a file that only its owner reads beside `path` and puts it there, so that there is always a whole one.
+///
+/// # Errors
+/// The system's.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        fs::create_dir_all(folder)?;
+    }
+    // Two processes may share a folder: each writes a file of its own before the rename.
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let beside = path.with_file_name(name);
+    let written = private(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    let renamed = written.and_then(|()| fs::rename(&beside, path));
+    if renamed.is_err() {
+        // What cannot be written cannot be cleaned up for sure either.
+        let _ = fs::remove_file(&beside);
+    }
+    renamed
 }
 
 /// A new file that only its owner reads.
