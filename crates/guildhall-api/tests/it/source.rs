@@ -161,6 +161,26 @@ async fn a_start_without_the_control_plane_begins_with_the_copy() {
 }
 
 #[tokio::test]
+async fn the_copy_of_a_version_that_watched_fewer_kinds_is_started_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("watch.cache");
+    seed(&path, at(1, 5), &[service("a"), instance("u1")]);
+    let reserved = Reserved::new();
+    let newer = WatchScope {
+        kinds: vec![Kind::Instance, Kind::Policy, Kind::HttpRoute],
+        ..scope()
+    };
+    let options = SourceOptions::cached(&path);
+    let client = Client::new(ClientOptions::new([reserved.url()])).unwrap();
+    let mut source = RemoteSource::start(client, newer, options);
+    assert_eq!(
+        soon("the copy", source.next()).await,
+        full(None, &[instance("u1")])
+    );
+    source.stop().await;
+}
+
+#[tokio::test]
 async fn a_control_plane_that_is_slow_does_not_hold_up_a_start() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("watch.cache");

@@ -18,6 +18,7 @@ mod contract;
 mod documents;
 mod duty;
 mod embedded;
+mod full_disk;
 mod gray;
 mod health;
 mod history;

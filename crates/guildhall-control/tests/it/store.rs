@@ -105,6 +105,11 @@ impl TestStore {
         self.full.store(full, Ordering::Relaxed);
     }
 
+    /// Leaves the disk of the log no space, or gives it back: the engine itself finds out.
+    pub(crate) fn fill_disk(&self, full: bool) {
+        self.log.set_space(full.then_some(0));
+    }
+
     fn read_only(&self) -> Option<ReadOnly> {
         let full = self.full.load(Ordering::Relaxed);
         full.then(|| ReadOnly::Full("no space left on device".to_owned()))
@@ -213,9 +218,10 @@ impl Store for TestStore {
     }
 
     fn status(&self) -> Status {
+        let status = self.engine().status();
         Status {
-            read_only: self.read_only(),
-            ..self.engine().status()
+            read_only: self.read_only().or(status.read_only),
+            ..status
         }
     }
 }

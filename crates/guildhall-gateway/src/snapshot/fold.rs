@@ -380,8 +380,8 @@ impl Fold {
     }
 
     /// Whether there are machines of policies.
-    pub(super) fn is_guarded(&self) -> bool {
-        self.policing.is_guarded()
+    pub(super) fn is_shown(&self, now: Instant) -> bool {
+        self.policing.is_shown(now)
     }
 
     /// How they stand.

@@ -297,9 +297,9 @@ impl Policing {
         self.guards.sweep(now)
     }
 
-    /// Whether there are machines.
-    pub(super) fn is_guarded(&self) -> bool {
-        !self.guards.is_empty()
+    /// Whether there are machines that anybody is told of; a retry's budget, say, is none.
+    pub(super) fn is_shown(&self, now: Instant) -> bool {
+        self.guards.states(now).next().is_some()
     }
 
     /// How the machines stand.

@@ -139,8 +139,8 @@ async fn run(shared: Arc<Shared>, source: Box<dyn SnapshotSource>, courier: &mut
                     continue;
                 }
             }
-            // A gateway without policies has nothing to look at, and sleeps.
-            _ = look.tick(), if courier.is_some() && fold.is_guarded() => {
+            // A gateway with nothing to tell has nothing to look at, and sleeps.
+            _ = look.tick(), if courier.is_some() && fold.is_shown(clock::now()) => {
                 show(courier, &fold);
                 continue;
             }

@@ -1,7 +1,11 @@
 //! The metrics of calls to other services. Their labels are bounded: services are those that the author's code and policies
 //! name. One of another namespace is told as `namespace/service`.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use guildhall_core::{
     document::Namespace,
@@ -92,6 +96,8 @@ pub(crate) struct CallMetrics {
     not_retried: Family<Reason, Counter>,
     rejections: Family<Reason, Counter>,
     would_reject: Family<Tried, Gauge>,
+    /// The labels that it has.
+    tried: Arc<Mutex<HashSet<Tried>>>,
     stand_ins: Family<Reason, Counter>,
     breaker: Family<InState, Gauge>,
 }
@@ -105,6 +111,7 @@ impl CallMetrics {
             not_retried: Family::default(),
             rejections: Family::default(),
             would_reject: Family::default(),
+            tried: Arc::default(),
             stand_ins: Family::default(),
             breaker: Family::default(),
         };
@@ -159,7 +166,7 @@ impl CallMetrics {
         })
     }
 
-    /// Takes over what machines that are only tried have counted.
+    /// Takes over what machines that are only tried have counted; what is tried no longer is told no longer.
     pub(crate) fn would_reject(
         &self,
         tried: impl Iterator<Item = GuardState>,
@@ -170,9 +177,18 @@ impl CallMetrics {
         for guard in tried {
             *counts.entry(Tried::of(&guard, own)).or_default() += guard.measured.refused();
         }
+        let mut told = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|labels| {
+            let stays = counts.contains_key(labels);
+            if !stays {
+                self.would_reject.remove(labels);
+            }
+            stays
+        });
         for (labels, refused) in counts {
             let refused = i64::try_from(refused).unwrap_or(i64::MAX);
             self.would_reject.get_or_create(&labels).set(refused);
+            told.insert(labels);
         }
     }
 }

@@ -210,6 +210,13 @@ async fn what_is_only_tried_is_counted() {
     fleet.put("tried", tried).await;
     counted(r#"service="users",target="""#).await;
     fleet.delete("tried").await;
+    let gone = async {
+        let line = "guildhall_client_would_reject{";
+        while get(&orders, "/metrics").await.body.contains(line) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    soon("the end of what was counted", gone).await;
 
     // A namespace's limit is no single service's.
     let whole = r#"{"kind": "Namespace", "name": "default"}"#;

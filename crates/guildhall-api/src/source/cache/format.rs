@@ -1,6 +1,6 @@
 //! The bytes of a copy. Pure.
 
-use guildhall_core::document::{Document, Index};
+use guildhall_core::document::{Document, Index, Kind};
 use serde::{Deserialize, Serialize};
 
 use super::Cached;
@@ -8,6 +8,8 @@ use crate::{client::WatchScope, wire};
 
 /// What a copy begins with; the number is the format's version.
 const MAGIC: &str = "guildhall-cache 1";
+/// What stands between a scope's kinds and the rest of it.
+const WITHIN: &str = " in ";
 
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -35,7 +37,16 @@ pub(super) fn scope(scope: &WatchScope) -> String {
         .service
         .as_ref()
         .map_or("-", |service| service.as_str());
-    format!("{} in {namespace} of {service}", kinds.join(","))
+    format!("{}{WITHIN}{namespace} of {service}", kinds.join(","))
+}
+
+/// Of `own`, the kinds that are watched, if a copy of `written` is of the same namespace and service. It may be of other
+/// kinds, as an older or newer version watches fewer or more: what it has of `own` is of use, and who follows asks for
+/// everything anyway.
+fn shared<'s>(own: &'s str, written: &str) -> Option<&'s str> {
+    let (kinds, of) = own.split_once(WITHIN)?;
+    let (_, written_of) = written.split_once(WITHIN)?;
+    (of == written_of).then_some(kinds)
 }
 
 pub(super) fn write<'a>(
@@ -87,15 +98,16 @@ pub(super) fn read(bytes: &[u8], scope: &str) -> Result<Cached, Unusable> {
     let head = lines.next().unwrap_or_default();
     let head: Head =
         serde_json::from_str(head).map_err(|error| Unusable::Foreign(error.to_string()))?;
-    if head.scope != scope {
-        return Err(Unusable::Foreign(format!("it is of {}", head.scope)));
-    }
+    let foreign = || Unusable::Foreign(format!("it is of {}", head.scope));
+    let kinds = shared(scope, &head.scope).ok_or_else(foreign)?;
+    let watched = |kind: Kind| kinds.is_empty() || kinds.split(',').any(|own| own == kind.plural());
     let mut cached = Cached {
         index: head.index,
         ..Cached::default()
     };
     for line in lines {
         match wire::read_document(line) {
+            Ok(document) if !watched(document.kind()) => {}
             Ok(document) => cached.documents.push(document),
             Err(error) => {
                 tracing::warn!(%error, "a document of the copy on disk is passed over");
@@ -109,11 +121,13 @@ pub(super) fn read(bytes: &[u8], scope: &str) -> Result<Cached, Unusable> {
 #[cfg(test)]
 mod tests {
     use guildhall_core::{
-        document::{Kind, Metadata, Namespace, Object},
+        document::{Metadata, Namespace, Object},
         registry::Service,
     };
 
     use super::*;
+
+    const ALL: &str = "services in - of -";
 
     fn document(name: &str) -> Document {
         Object::new(
@@ -130,22 +144,25 @@ mod tests {
             incarnation: 4,
             revision: 17,
         };
-        let bytes = write("all", index, &documents).unwrap();
+        let bytes = write(ALL, index, &documents).unwrap();
         let skipped = 0;
         assert_eq!(
-            read(&bytes, "all"),
+            read(&bytes, ALL),
             Ok(Cached {
                 index,
                 documents,
                 skipped
             })
         );
-        assert!(matches!(read(&bytes, "other"), Err(Unusable::Foreign(_))));
+        assert!(matches!(
+            read(&bytes, "services in a of -"),
+            Err(Unusable::Foreign(_))
+        ));
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 0x01;
-            assert!(read(&changed, "all").is_err(), "byte {at} changed");
-            assert!(read(&bytes[..at], "all").is_err(), "cut at {at}");
+            assert!(read(&changed, ALL).is_err(), "byte {at} changed");
+            assert!(read(&bytes[..at], ALL).is_err(), "cut at {at}");
         }
     }
 
@@ -158,24 +175,37 @@ mod tests {
         newer["spec"]["nextField"] = true.into();
         let mut unread = served;
         unread["kind"] = "Teapot".into();
-        let head = serde_json::json!({"scope": "all", "index": index, "nextField": 1});
+        let head = serde_json::json!({"scope": ALL, "index": index, "nextField": 1});
         let body = format!("{head}\n{newer}\n{unread}\n");
         let crc = crc32c::crc32c(body.as_bytes());
         let copy = format!("{MAGIC} {crc:08x} {}\n{body}", body.len());
-        let read = read(copy.as_bytes(), "all").unwrap();
+        let read = read(copy.as_bytes(), ALL).unwrap();
         assert_eq!((read.documents, read.skipped), (vec![known], 1));
     }
 
     #[test]
     fn a_later_format_is_foreign() {
-        let bytes = write("all", Index::default(), &[]).unwrap();
+        let bytes = write(ALL, Index::default(), &[]).unwrap();
         let later = String::from_utf8(bytes)
             .unwrap()
             .replacen("cache 1", "cache 2", 1);
         assert!(matches!(
-            read(later.as_bytes(), "all"),
+            read(later.as_bytes(), ALL),
             Err(Unusable::Foreign(_))
         ));
+    }
+
+    #[test]
+    fn a_copy_of_other_kinds_gives_what_is_watched() {
+        let index = Index::default();
+        let bytes = write("gateways,services in - of -", index, &[document("a")]).unwrap();
+        let found = |scope: &str| read(&bytes, scope).map(|cached| cached.documents.len());
+        assert_eq!(found("policies,services in - of -"), Ok(1));
+        assert_eq!(found("instances,policies in - of -"), Ok(0));
+        assert_eq!(found(" in - of -"), Ok(1), "everything is watched");
+        for other in ["services in a of -", "services in - of a", "services"] {
+            assert!(matches!(found(other), Err(Unusable::Foreign(_))), "{other}");
+        }
     }
 
     #[test]

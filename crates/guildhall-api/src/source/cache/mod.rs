@@ -3,7 +3,8 @@
 //! One file: a line with the format's version, a CRC-32C and the length of the rest; then one line
 //! of JSON that says what was watched and where it stood; then one document a line. It is written
 //! beside and renamed, so that a reader sees the old copy or the new one, and is readable by its
-//! owner only. A file that is damaged, of another version or of another watch counts as none.
+//! owner only. A file that is damaged, of another format or of another namespace's watch counts as none; one of other kinds,
+//! as the version before may have watched fewer, gives what is watched of it.
 
 mod format;
 mod writer;

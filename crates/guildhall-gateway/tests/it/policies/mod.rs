@@ -4,6 +4,7 @@ mod balance;
 mod breaker;
 mod fallback;
 mod limits;
+mod newer;
 mod retry;
 mod route_retry;
 mod tried;
