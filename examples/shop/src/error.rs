@@ -15,6 +15,9 @@ pub enum ShopError {
         /// What the system said.
         cause: io::Error,
     },
+    /// Its settings are not valid.
+    #[error(transparent)]
+    Settings(#[from] guildhall::ConfigError),
     /// The service did not start.
     #[error(transparent)]
     Service(#[from] guildhall::ServiceError),

@@ -14,6 +14,7 @@ mod options;
 pub mod orders;
 mod refusal;
 mod served_by;
+pub mod settings;
 #[cfg(test)]
 mod testing;
 pub mod users;

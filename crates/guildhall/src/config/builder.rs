@@ -18,9 +18,10 @@ use super::{
 };
 use crate::task::Task;
 
-/// How long the platform is given at the start before the copy on disk is taken, if there is one.
+/// How long the platform is given at the start where there is something else to begin with: a copy on disk, own files,
+/// defaults.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long it is given where there is none.
+/// How long it is given where there is nothing.
 const LONG_PATIENCE: Duration = Duration::from_secs(10);
 
 type Check<T> = dyn Fn(&T) -> Result<(), String> + Send + Sync;
@@ -131,16 +132,15 @@ impl<T: DeserializeOwned + Send + Sync + 'static> ConfigBuilder<T> {
             .map(|folder| copy::place(folder, &key));
         let kept = copy.as_deref().and_then(copy::read).and_then(Given::of);
         let client = self.owner.platform.clone().map(Client::new).transpose()?;
-        let patience = if kept.is_some() {
-            PATIENCE
-        } else {
-            LONG_PATIENCE
+        let may_lack = self.optional || !self.files.is_empty();
+        let patience = match kept.is_some() || may_lack {
+            true => PATIENCE,
+            false => LONG_PATIENCE,
         };
         let first = match &client {
             None => Ok(None),
             Some(client) => first(client.watch_config(&key, None, None), patience).await,
         };
-        let may_lack = self.optional || !self.files.is_empty();
         let config = || key.name.to_string();
         let given = match (first, kept) {
             (Ok(Some(given)), _) => Some(given),

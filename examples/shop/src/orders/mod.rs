@@ -11,7 +11,7 @@ use guildhall::Service;
 pub use model::{NewOrder, Order};
 pub use routes::router;
 
-use crate::{Options, ShopError, users};
+use crate::{Options, ShopError, settings, users};
 
 /// The service's name.
 pub const NAME: &str = "order-service";
@@ -28,10 +28,9 @@ pub async fn run(options: Options) -> Result<(), ShopError> {
     let orders = options.ledger("orders.jsonl")?;
     let service = describe(options.service(NAME));
     let customers = Arc::new(customers::UserService::new(service.client(users::NAME)));
-    service
-        .router(router(orders, customers, &options.name()))
-        .run()
-        .await?;
+    let page = settings::page(&service).await?;
+    let routes = router(orders, customers, page, &options.name());
+    service.router(routes).run().await?;
     Ok(())
 }
 

@@ -10,31 +10,37 @@ use crate::{
     Ledger, Refusal,
     refusal::{Payload, on_disk},
     served_by,
+    settings::Page,
 };
-
-/// The most orders in one answer.
-const PAGE: usize = 1000;
 
 #[derive(Clone)]
 struct Shop {
     orders: Arc<Ledger<Order>>,
     customers: Arc<dyn Customers>,
+    page: Page,
 }
 
 /// The routes, over the orders in `ledger`; `instance` signs the answers.
-pub fn router(ledger: Arc<Ledger<Order>>, customers: Arc<dyn Customers>, instance: &str) -> Router {
+pub fn router(
+    ledger: Arc<Ledger<Order>>,
+    customers: Arc<dyn Customers>,
+    page: Page,
+    instance: &str,
+) -> Router {
     let routes = Router::new().route("/orders", get(list).post(create));
     served_by::sign(
         routes.with_state(Shop {
             orders: ledger,
             customers,
+            page,
         }),
         instance,
     )
 }
 
 async fn list(State(shop): State<Shop>) -> Result<Json<Vec<Arc<Order>>>, Refusal> {
-    Ok(Json(on_disk(move || shop.orders.last(PAGE)).await?))
+    let most = (shop.page)();
+    Ok(Json(on_disk(move || shop.orders.last(most)).await?))
 }
 
 async fn create(
@@ -98,6 +104,7 @@ mod tests {
         router(
             Arc::new(Ledger::open(&folder.join("orders.jsonl")).unwrap()),
             Arc::new(Known),
+            Arc::new(|| 1000),
             "o1",
         )
     }

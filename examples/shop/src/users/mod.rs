@@ -7,7 +7,7 @@ use guildhall::Service;
 pub use model::{NewUser, User};
 pub use routes::router;
 
-use crate::{Options, ShopError};
+use crate::{Options, ShopError, settings};
 
 /// The service's name.
 pub const NAME: &str = "user-service";
@@ -23,7 +23,9 @@ pub fn options() -> Options {
 pub async fn run(options: Options) -> Result<(), ShopError> {
     let users = options.ledger("users.jsonl")?;
     let service = describe(options.service(NAME));
-    service.router(router(users, &options.name())).run().await?;
+    let page = settings::page(&service).await?;
+    let routes = router(users, page, &options.name());
+    service.router(routes).run().await?;
     Ok(())
 }
 

@@ -14,40 +14,47 @@ use crate::{
     Ledger, Refusal,
     refusal::{Payload, on_disk},
     served_by,
+    settings::Page,
 };
 
-/// The most users in one answer.
-const PAGE: usize = 1000;
-
-type Users = Arc<Ledger<User>>;
+#[derive(Clone)]
+struct Shop {
+    users: Arc<Ledger<User>>,
+    page: Page,
+}
 
 /// The routes, over the users in `ledger`; `instance` signs the answers.
-pub fn router(ledger: Users, instance: &str) -> Router {
+pub fn router(ledger: Arc<Ledger<User>>, page: Page, instance: &str) -> Router {
     let routes = Router::new()
         .route("/users", get(list).post(create))
         .route("/users/{id}", get(find));
-    served_by::sign(routes.with_state(ledger), instance)
+    let shop = Shop {
+        users: ledger,
+        page,
+    };
+    served_by::sign(routes.with_state(shop), instance)
 }
 
-async fn list(State(users): State<Users>) -> Result<Json<Vec<Arc<User>>>, Refusal> {
-    Ok(Json(on_disk(move || users.last(PAGE)).await?))
+async fn list(State(shop): State<Shop>) -> Result<Json<Vec<Arc<User>>>, Refusal> {
+    let most = (shop.page)();
+    Ok(Json(on_disk(move || shop.users.last(most)).await?))
 }
 
 async fn create(
-    State(users): State<Users>,
+    State(shop): State<Shop>,
     Payload(new): Payload<NewUser>,
 ) -> Result<(StatusCode, Json<User>), Refusal> {
     let user = new.create()?;
     let kept = user.clone();
-    on_disk(move || users.append(&kept)).await?;
+    on_disk(move || shop.users.append(&kept)).await?;
     Ok((StatusCode::CREATED, Json(user)))
 }
 
 async fn find(
-    State(users): State<Users>,
+    State(shop): State<Shop>,
     Path(id): Path<String>,
 ) -> Result<Json<Arc<User>>, Refusal> {
-    let user = on_disk(move || users.find(&id)).await?;
+    let user = on_disk(move || shop.users.find(&id)).await?;
     user.map(Json)
         .ok_or_else(|| Refusal::not_found("User not found"))
 }
@@ -62,6 +69,7 @@ mod tests {
     fn shop(folder: &std::path::Path) -> Router {
         router(
             Arc::new(Ledger::open(&folder.join("users.jsonl")).unwrap()),
+            Arc::new(|| 2),
             "u1",
         )
     }
@@ -83,6 +91,23 @@ mod tests {
         assert_eq!((found.status, &found.body), (200, &ada));
         let all = call(&two, "GET", "/users", None).await;
         assert_eq!((all.status, all.body), (200, json!([ada])));
+    }
+
+    #[tokio::test]
+    async fn a_list_has_as_many_as_the_settings_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = shop(folder.path());
+        for name in ["Ada", "Ben", "Cleo"] {
+            call(&shop, "POST", "/users", Some(json!({"name": name}))).await;
+        }
+        let all = call(&shop, "GET", "/users", None).await.body;
+        let names: Vec<_> = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| &user["name"])
+            .collect();
+        assert_eq!(names, ["Ben", "Cleo"]);
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! What happens, one file per chapter. A chapter does something that a user could do, waits for what must follow, and
 //! checks it; it never waits for a time.
 
+mod configured;
 mod dependencies;
 mod dependency_fails;
 mod instance_dies;
@@ -53,6 +54,8 @@ pub(super) async fn tell(stage: &mut Stage, report: &mut Report) -> Result<(), S
     instance_dies::play(stage, report).await?;
     report.chapter("user-service loses its database: a breaker opens, and orders go on");
     dependency_fails::play(stage, report).await?;
+    report.chapter("One release changes both services; a gray one some, until it is taken back");
+    configured::play(stage, report).await?;
     report.chapter("The platform is killed (kill -9) and started again");
     platform_dies::play(stage, report).await
 }
