@@ -15,7 +15,7 @@ use guildhall_core::{document::Index, source::SnapshotSource};
 use serde::Serialize;
 
 use crate::{
-    Options, Reports, StartError, access_log, clock, listen,
+    ExactCount, Options, Reports, StartError, access_log, clock, listen,
     shared::Shared,
     snapshot::{self, SnapshotThread},
     stats::Traffic,
@@ -131,6 +131,10 @@ pub struct Status {
     pub routes: usize,
     /// How many endpoints they reach.
     pub endpoints: usize,
+    /// How many rules of policies limit rates with scope `Exact`.
+    pub exact_limits: usize,
+    /// Who counts those.
+    pub exact_count: ExactCount,
     /// What it counted.
     pub traffic: Traffic,
 }
@@ -162,6 +166,8 @@ impl GatewayHandle {
             index: snapshot.index,
             routes: snapshot.table.len(),
             endpoints: snapshot.endpoints(),
+            exact_limits: snapshot.exact_limits,
+            exact_count: self.shared.exact.count(),
             traffic: self.shared.traffic(),
         }
     }

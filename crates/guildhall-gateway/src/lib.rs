@@ -9,7 +9,7 @@
 //! - `io`, `scanner`: what is checked before hyper reads it.
 //! - `target`, `headers`: one form of host and path; what a proxy does to headers.
 //! - `exchange`: a routed request and its answer; `fault`: what a route has fail on purpose.
-//! - `policy`: what policies do to a request.
+//! - `policy`: what policies do to a request; `exact`: limits that several processes count together.
 //! - `upstream`: connections to endpoints, deadlines, what is tried again.
 //! - `body`, `record`, `tunnel`: what passes through, and what is known of it.
 //! - `snapshot`: from documents to what workers route by.
@@ -24,6 +24,7 @@ mod clock;
 mod connection;
 mod connections;
 mod error;
+mod exact;
 mod exchange;
 mod fault;
 mod gateway;
@@ -45,7 +46,9 @@ mod upstream;
 mod worker;
 
 pub use error::StartError;
+pub use exact::ExactCount;
 pub use gateway::{Drained, Gateway, GatewayHandle, Status};
+pub use guildhall_resilience::{ConfigError, limiter::redis::RedisConfig};
 pub use options::{AccessLog, Limits, LogFormat, Options, Timeouts, UpstreamOptions};
 pub use peer::{Cidr, CidrError};
 pub use reports::Reports;

@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use guildhall_resilience::limiter::redis::RedisConfig;
+
 use crate::peer::Cidr;
 
 /// How a gateway listens, what it allows and how long it waits.
@@ -28,6 +30,9 @@ pub struct Options {
     pub zone: Option<String>,
     /// How often the addresses of instances that are given by name are looked up again.
     pub dns_refresh: Duration,
+    /// The Redis that counts rate limits of scope `Exact`; without it the gateway counts them for itself. Who is told of
+    /// its changes is the gateway's to say.
+    pub redis: Option<RedisConfig>,
 }
 
 impl Default for Options {
@@ -43,6 +48,7 @@ impl Default for Options {
             access_log: AccessLog::default(),
             zone: None,
             dns_refresh: Duration::from_secs(30),
+            redis: None,
         }
     }
 }

@@ -98,6 +98,11 @@ impl Record {
         }
     }
 
+    /// The worker that has the request.
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
     /// Notes the ids that the request goes by.
     pub(crate) fn identify(&mut self, request_id: &RequestId, trace: Option<HeaderValue>) {
         if let Some(seen) = &mut self.seen {

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use crate::{
-    Options,
+    Options, exact,
     snapshot::Snapshot,
     stats::{RefusedBy, Traffic, WorkerStats},
 };
@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     version: AtomicU64,
     /// What policies that are only tried have counted.
     pub(crate) tried: RefusedBy,
+    /// How the connections to whoever counts exact limits are.
+    pub(crate) exact: exact::Connections,
     draining: AtomicBool,
     closing: AtomicBool,
 }
@@ -40,6 +42,7 @@ pub(crate) struct WorkerShared {
 impl Shared {
     pub(crate) fn new(options: Options, workers: usize) -> Self {
         Self {
+            exact: exact::Connections::of(options.redis.as_ref().map_or(0, |_| workers)),
             options,
             workers: (0..workers).map(|_| WorkerShared::default()).collect(),
             snapshot: ArcSwap::default(),

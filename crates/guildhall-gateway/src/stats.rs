@@ -51,6 +51,8 @@ pub(crate) struct WorkerStats {
     pub(crate) retries: Counter,
     pub(crate) retries_over_budget: Counter,
     pub(crate) hedges: Counter,
+    pub(crate) exact_asked: Counter,
+    pub(crate) exact_alone: Counter,
     pub(crate) log_lines_dropped: Counter,
 }
 
@@ -72,6 +74,8 @@ impl Default for WorkerStats {
             retries: Counter::default(),
             retries_over_budget: Counter::default(),
             hedges: Counter::default(),
+            exact_asked: Counter::default(),
+            exact_alone: Counter::default(),
             log_lines_dropped: Counter::default(),
         }
     }
@@ -111,6 +115,10 @@ pub struct Traffic {
     pub retries_over_budget: u64,
     /// Attempts that were sent beside a slow one because a policy hedges.
     pub hedges: u64,
+    /// How often Redis said whether a request may pass limits of scope `Exact`.
+    pub exact_asked: u64,
+    /// How often it did not, so that this gateway counted for itself.
+    pub exact_alone: u64,
     /// Requests that policies refused, and would have refused if they were enforced.
     pub policies: BTreeMap<String, Refusals>,
     /// Lines of the access log that were dropped because its writer was behind.
@@ -189,6 +197,8 @@ impl Traffic {
             sum.retries += stats.retries.get();
             sum.retries_over_budget += stats.retries_over_budget.get();
             sum.hedges += stats.hedges.get();
+            sum.exact_asked += stats.exact_asked.get();
+            sum.exact_alone += stats.exact_alone.get();
             sum.log_lines_dropped += stats.log_lines_dropped.get();
             for (total, counter) in sum.classes.iter_mut().zip(&stats.classes) {
                 *total += counter.get();

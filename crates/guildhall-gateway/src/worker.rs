@@ -12,6 +12,7 @@ use std::{
 };
 
 use fastrand::Rng;
+use guildhall_resilience::limiter::redis::RedisLimiter;
 use tokio::{
     net::TcpStream,
     runtime,
@@ -25,6 +26,7 @@ use crate::{
     clock::{self, WallClock},
     connection,
     connections::Connections,
+    exact,
     options::Timeouts,
     shared::Shared,
     snapshot::Snapshot,
@@ -47,6 +49,8 @@ pub(crate) struct Worker {
     version: Cell<u64>,
     pools: RefCell<Pools>,
     random: RefCell<Rng>,
+    /// Who counts exact limits, if the gateway was told.
+    pub(crate) redis: Option<RedisLimiter>,
     /// Where the access log goes, if there is one.
     pub(crate) log_to: Option<LogSender>,
     log: RefCell<LogBuffer>,
@@ -67,6 +71,7 @@ impl Deref for View {
 }
 
 impl Worker {
+    /// On the worker's runtime.
     fn new(index: usize, shared: Arc<Shared>, log_to: Option<LogSender>) -> Self {
         let upstream = &shared.options.upstream;
         let pools = Pools::new(upstream.idle_connections, upstream.idle_timeout);
@@ -78,6 +83,7 @@ impl Worker {
             version: Cell::new(0),
             pools: RefCell::new(pools),
             random: RefCell::new(Rng::new()),
+            redis: exact::connect(&shared, index),
             log_to,
             log: RefCell::default(),
             tick: Cell::new(clock::now()),
@@ -167,7 +173,10 @@ pub(crate) fn run(
     runtime: runtime::Runtime,
     ended: Sender<usize>,
 ) {
-    let worker = Rc::new(Worker::new(index, shared, log));
+    let worker = {
+        let _on_it = runtime.enter();
+        Rc::new(Worker::new(index, shared, log))
+    };
     let local = LocalSet::new();
     local.block_on(&runtime, serve(Rc::clone(&worker), listeners));
     // Connections hold the worker and the worker's pools hold connections.

@@ -165,6 +165,7 @@ pub(super) fn words(name: &str) -> Option<&'static [&'static str]> {
         ],
         "ForcedState" => &["FORCED_OPEN", "DISABLED", "METRICS_ONLY"],
         "RateLimitAlgorithm" => &["TokenBucket", "SlidingWindow", "LeakyQueue", "WarmUp"],
+        "RateLimitScope" => &["Local", "Exact"],
         "AdaptiveAlgorithm" => &["Gradient", "Aimd", "Vegas"],
         "FallbackCause" => &["rejected", "failed", "timed-out", "throttled"],
         _ => return None,
@@ -199,6 +200,7 @@ mod tests {
             ("CallError", taken::<CallError>()),
             ("ForcedState", taken::<ForcedState>()),
             ("RateLimitAlgorithm", taken::<RateLimitAlgorithm>()),
+            ("RateLimitScope", taken::<RateLimitScope>()),
             ("AdaptiveAlgorithm", taken::<AdaptiveAlgorithm>()),
             ("FallbackCause", taken::<FallbackCause>()),
         ];

@@ -1,8 +1,8 @@
 //! The first word of policies: rate limits, before any work is done for the request.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
-use guildhall_core::policy::guard::{Ended, Kept, Rejected, Trial};
+use guildhall_core::policy::guard::{Ended, Kept, Limits, Pass, Rejected, Trial};
 use guildhall_resilience::{
     balance::xxh64,
     bulkhead::{Bulkhead, Permit},
@@ -20,9 +20,11 @@ use crate::{
     body::reason_of,
     clock,
     connections::Client,
+    exact,
     record::Record,
     snapshot::{Cluster, InGateway, Way},
     upstream::Deadline,
+    worker::Worker,
 };
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static(header::LIMIT);
@@ -117,22 +119,22 @@ pub(crate) async fn begin(
         peer: &client.peer,
     };
     let now = clock::now();
+    let (trial, admitted) = limited(record.worker(), &way, &keys, now).await;
     let hash_on = cluster.balance().and_then(|balance| balance.hash_on());
     let mut policed = Box::new(Policed {
         hash: hash_on.map_or(0, |by| xxh64(keys.find(by).as_bytes(), 0)),
         standing: None,
-        trial: way.trial(now, |by| keys.find(by)),
+        trial,
         keep: None,
         keeping: None,
         place: None,
         way,
     });
     let way = Arc::clone(&policed.way);
-    let Some(limits) = &way.enforced.rate_limit else {
+    let (Some(limits), Some(admitted)) = (&way.enforced.rate_limit, admitted) else {
         record.policed = Some(policed);
         return Ok(());
     };
-    let admitted = limits.admit(now, |by| keys.find(by));
     let standing = match &admitted {
         Ok(pass) => pass
             .tightest
@@ -155,6 +157,34 @@ pub(crate) async fn begin(
     })?;
     line.reached();
     Ok(())
+}
+
+/// What tried and enforced limits say of a request, if there are any.
+async fn limited(
+    worker: &Worker,
+    way: &Arc<Way>,
+    keys: &Keys<'_>,
+    now: Instant,
+) -> (Option<Trial<InGateway>>, Option<Result<Pass, Rejected>>) {
+    let admit = async |limits: Option<&Limits>| match limits {
+        Some(limits) => Some(exact::admit(worker, limits, now, |by| keys.find(by)).await),
+        None => None,
+    };
+    let tried = way.tried.as_ref().map(|rules| rules.rate_limit.as_ref());
+    // Beside each other, so that whoever counts elsewhere holds a request up once at most.
+    let (tried, admitted) = tokio::join!(
+        admit(tried.flatten()),
+        admit(way.enforced.rate_limit.as_ref()),
+    );
+    let trial = match tried {
+        Some(Err(_)) => None,
+        Some(Ok(pass)) => {
+            pass.forgo_line();
+            way.trial_behind_limits(clock::now())
+        }
+        None => way.trial_behind_limits(now),
+    };
+    (trial, admitted)
 }
 
 fn shown(name: &str, status: &RateLimit) -> Option<HeaderValue> {

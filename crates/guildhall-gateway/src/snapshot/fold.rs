@@ -187,6 +187,7 @@ impl Fold {
             clusters: self.placed.as_slice().into(),
             services: Arc::clone(&self.services),
             ways: self.policing.ways(),
+            exact_limits: self.policing.exact_limits(),
             others: self
                 .policing
                 .others()

@@ -47,6 +47,8 @@ pub(crate) struct Snapshot {
     /// The services that the default route reaches, by name; empty while that is off.
     services: Arc<HashMap<Box<str>, Arc<Cluster>>>,
     ways: Arc<Ways>,
+    /// How many rules of policies limit rates with scope `Exact`.
+    pub(crate) exact_limits: usize,
     /// The services that policies fall back to.
     others: BTreeMap<ClusterKey, Arc<Cluster>>,
 }

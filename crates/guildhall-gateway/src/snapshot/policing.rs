@@ -18,7 +18,7 @@ use guildhall_core::{
     policy::{
         Chain, Policies, Policy, Resolved,
         guard::{GuardState, Guards},
-        spec::TargetKind,
+        spec::{Mode, RateLimitScope, TargetKind},
     },
     route::{
         IMPLICIT_GATEWAY, RouteTable,
@@ -43,6 +43,8 @@ pub(super) struct Policing {
     routes: HashSet<(Namespace, String)>,
     /// Whether policies name Gateways.
     gateways: bool,
+    /// How many of their rules limit rates with scope `Exact`.
+    exact_limits: usize,
     /// What each way was made of, so that one on which nothing differs stays.
     known: HashMap<(Chain, Option<RuleRetry>, ClusterKey), Known>,
     ways: Arc<Ways>,
@@ -74,6 +76,7 @@ impl Default for Policing {
             guards: Guards::new(fastrand::u64(..)),
             routes: HashSet::new(),
             gateways: false,
+            exact_limits: 0,
             known: HashMap::new(),
             ways: Arc::default(),
             others: BTreeSet::new(),
@@ -122,6 +125,12 @@ impl Policing {
         self.routes.clear();
         self.gateways = false;
         self.others.clear();
+        let of_policies = documents().filter(|(_, policy)| policy.mode != Mode::Off);
+        self.exact_limits = of_policies
+            .filter_map(|(_, policy)| policy.rate_limit.as_ref()?.rules.as_ref())
+            .flatten()
+            .filter(|rule| rule.scope == Some(RateLimitScope::Exact))
+            .count();
         for (metadata, policy) in documents() {
             for target in &policy.target_refs {
                 let namespace = metadata.namespace.clone();
@@ -284,6 +293,11 @@ impl Policing {
     /// The services that policies fall back to.
     pub(super) fn others(&self) -> &BTreeSet<ClusterKey> {
         &self.others
+    }
+
+    /// How many rules limit rates with scope `Exact`.
+    pub(super) fn exact_limits(&self) -> usize {
+        self.exact_limits
     }
 
     pub(super) fn ways(&self) -> Arc<Ways> {

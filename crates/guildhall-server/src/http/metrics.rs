@@ -334,6 +334,16 @@ fn traffic(registry: &mut Registry, traffic: &Counts) {
         traffic.hedges,
     );
     counter(
+        "gateway_exact_limits_asked",
+        "How often Redis said whether a request may pass rate limits of scope Exact",
+        traffic.exact_asked,
+    );
+    counter(
+        "gateway_exact_limits_alone",
+        "How often it did not, so that the gateway counted for itself",
+        traffic.exact_alone,
+    );
+    counter(
         "gateway_log_lines_dropped",
         "Lines of the access log that were dropped",
         traffic.log_lines_dropped,

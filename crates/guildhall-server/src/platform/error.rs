@@ -56,6 +56,9 @@ pub enum StartError {
     /// The client of the control nodes cannot be made.
     #[error("server.control cannot be used: {0}")]
     Client(#[from] guildhall_api::client::OptionsError),
+    /// The Redis for rate limits cannot be used.
+    #[error("rate_limit cannot be used: {0}")]
+    Redis(#[from] guildhall_gateway::ConfigError),
     /// A thread that worked on the start ended.
     #[error("the start of {0} was given up; this is a defect, please report it")]
     GivenUp(&'static str),

@@ -21,8 +21,8 @@ use guildhall_core::{
     source::{SnapshotSource, Update},
 };
 use guildhall_gateway::{
-    AccessLog, Drained, Gateway, GatewayHandle, Limits, LogFormat, Options, Reports, Status,
-    Timeouts, UpstreamOptions,
+    AccessLog, Drained, ExactCount, Gateway, GatewayHandle, Limits, LogFormat, Options,
+    RedisConfig, Reports, Status, Timeouts, UpstreamOptions,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -127,7 +127,10 @@ pub(super) async fn start(
         let uname = rustix::system::uname();
         Reports::new(name, &uname.nodename().to_string_lossy(), sink)
     });
-    let options = options(&settings.gateway);
+    let options = Options {
+        redis: redis(&settings.rate_limit)?,
+        ..options(&settings.gateway)
+    };
     // Binding and starting threads is quick, but it is the system's to say how quick.
     let handle =
         tokio::task::spawn_blocking(move || Gateway::start_reporting(options, source, reports))
@@ -148,6 +151,17 @@ fn client_options(settings: &Settings) -> ClientOptions {
         .map(|token| token.reveal().to_owned());
     options.ca = server.control_ca.clone();
     options
+}
+
+/// Who counts rate limits of scope `Exact`, if that was set.
+fn redis(given: &settings::RateLimit) -> Result<Option<RedisConfig>, StartError> {
+    let Some(url) = &given.redis_url else {
+        return Ok(None);
+    };
+    let config = RedisConfig::new(url.reveal())
+        .and_then(|config| config.with_timeout(given.timeout.get()))
+        .and_then(|config| config.with_prefix(&given.key_prefix))?;
+    Ok(Some(config))
 }
 
 fn options(gateway: &settings::Gateway) -> Options {
@@ -213,7 +227,7 @@ impl Traffic {
                 (Some(status), _) if status.draining => "draining".to_owned(),
                 (_, Some(trouble)) => trouble,
                 _ if !serves => "waiting for its first documents".to_owned(),
-                _ => String::new(),
+                (Some(status), _) => alone(status).unwrap_or_default(),
             };
             let status = RoleStatus {
                 name: Role::Gateway.word().to_owned(),
@@ -264,6 +278,20 @@ impl Traffic {
             tracing::warn!("the copy of the documents was not written to the end");
         }
     }
+}
+
+/// Which limits it counts for itself that it should count with others; it goes on all the same.
+fn alone(status: &Status) -> Option<String> {
+    let why = match &status.exact_count {
+        _ if status.exact_limits == 0 => return None,
+        ExactCount::Unset => "rate_limit.redis_url is not set",
+        ExactCount::Away { why } => why,
+        ExactCount::Connecting | ExactCount::Redis => return None,
+    };
+    Some(format!(
+        "counts rate limits of scope Exact ({}) for itself: {why}",
+        status.exact_limits
+    ))
 }
 
 /// What is wrong with a source that is far away; the gateway goes on with what it has.

@@ -18,7 +18,7 @@ use field::{Field, Section};
 pub(crate) use load::{Flag, Layers, not_toml};
 pub(crate) use reference::{reference, show};
 pub use sections::{
-    Api, Audit, Auth, Checks, Config, Fleet, Gateway, History, Log, Server, Store, Watch,
+    Api, Audit, Auth, Checks, Config, Fleet, Gateway, History, Log, RateLimit, Server, Store, Watch,
 };
 pub(crate) use validate::findings as validate;
 use value::Given;
@@ -49,6 +49,8 @@ pub struct Settings {
     pub fleet: Fleet,
     /// The checking of instances.
     pub checks: Checks,
+    /// Rate limits that several count together.
+    pub rate_limit: RateLimit,
     /// The gateway.
     pub gateway: Gateway,
 }
@@ -68,6 +70,7 @@ macro_rules! sections {
             watch: Watch,
             fleet: Fleet,
             checks: Checks,
+            rate_limit: RateLimit,
             gateway: Gateway
         )
     };

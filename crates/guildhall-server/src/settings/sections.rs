@@ -168,6 +168,21 @@ section! {
 }
 
 section! {
+    /// Rate limits of scope `Exact`, which gateways and services count together in a Redis. Services are told by
+    /// `GUILDHALL_REDIS_URL`.
+    RateLimit = "rate_limit" {
+        /// The Redis, or Valkey, of this node's gateway: `redis://[user:password@]host[:port][/database]`, or
+        /// `unix:///path`; never shown. Without it the gateway counts those limits for itself.
+        redis_url: Option<Secret> = None, "\"redis://10.0.0.5:6379\"";
+        /// How long a request may wait for its answer, from 1ms to 10s. After that the gateway counts for itself, until
+        /// Redis answers again.
+        timeout: Period = Period::millis(50), "\"20ms\"";
+        /// What the names of all keys begin with, before a colon. Who shall count together has the same one.
+        key_prefix: String = "guildhall".to_owned(), "\"shop\"";
+    }
+}
+
+section! {
     /// The gateway, where this node has that role.
     Gateway = "gateway" {
         /// Where traffic comes in; port 0 takes a free one.

@@ -2,13 +2,14 @@
 
 use guildhall_control::history::HistoryOptions;
 use guildhall_core::document::Period;
+use guildhall_gateway::{ConfigError, RedisConfig};
 
-use super::{Finding, Loaded, Role, Settings, Source};
+use super::{Finding, Loaded, RateLimit, Role, Settings, Source};
 
 /// Everything wrong with settings that parse.
 pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     let settings = &loaded.settings;
-    let rules: [(&str, Option<String>); 16] = [
+    let rules: [(&str, Option<String>); 19] = [
         ("server.roles", roles(settings)),
         ("server.control", control(settings)),
         ("api.listen", exposed(settings)),
@@ -32,6 +33,15 @@ pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
         (
             "fleet.silence",
             at_least(settings.fleet.silence, Period::secs(1)),
+        ),
+        ("rate_limit.redis_url", redis_url(&settings.rate_limit)),
+        (
+            "rate_limit.timeout",
+            redis(|redis| redis.with_timeout(settings.rate_limit.timeout.get())),
+        ),
+        (
+            "rate_limit.key_prefix",
+            redis(|redis| redis.with_prefix(&settings.rate_limit.key_prefix)),
         ),
         ("watch.queue", at_least_one(settings.watch.queue)),
         (
@@ -138,6 +148,19 @@ fn head(settings: &Settings) -> Option<String> {
 
 fn segment(settings: &Settings) -> Option<String> {
     (settings.store.segment_size.0 < 1 << 20).then(|| "at least 1MiB".to_owned())
+}
+
+fn redis_url(given: &RateLimit) -> Option<String> {
+    let wrong = RedisConfig::new(given.redis_url.as_ref()?.reveal()).err()?;
+    Some(wrong.remedy.to_owned())
+}
+
+/// What is wrong with one of Redis' settings, wherever that is.
+fn redis(given: impl FnOnce(RedisConfig) -> Result<RedisConfig, ConfigError>) -> Option<String> {
+    let wrong = RedisConfig::new("redis://localhost")
+        .and_then(given)
+        .err()?;
+    Some(wrong.remedy.to_owned())
 }
 
 fn at_least_one(number: usize) -> Option<String> {

@@ -9,7 +9,11 @@ use std::{
     },
 };
 
-use guildhall_server::{Platform, settings::Role};
+use guildhall_server::{
+    Platform,
+    settings::{Role, Secret},
+};
+use guildhall_testkit::redis::Redis;
 use http::StatusCode;
 use serde_json::json;
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpListener};
@@ -123,6 +127,72 @@ async fn both_roles_live_in_one_process() {
     assert_eq!(status.roles[1].addresses, [gateway.to_string()]);
     let metrics = send(api, "GET", "/metrics", &[], "").await;
     assert!(String::from_utf8_lossy(&metrics.body).contains("guildhall_gateway_requests_total"));
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn who_counts_exact_limits_is_told_in_status_and_metrics() {
+    let mut redis = Redis::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let start = async |redis: Option<&Redis>| {
+        let url = redis.map(|redis| Secret::new(redis.url()));
+        let platform = Platform::builder()
+            .data_dir(folder.path())
+            .configure(move |settings| {
+                settings.gateway.workers = 1;
+                settings.rate_limit.redis_url = url;
+            })
+            .start();
+        platform.await.unwrap()
+    };
+    let detail = async |platform: &Platform, words: &str| {
+        until(words, async || {
+            let role = platform.status().roles.remove(1);
+            (role.detail.contains(words) && role.healthy == role.detail.is_empty()).then_some(())
+        })
+        .await;
+    };
+
+    let platform = start(None).await;
+    let api = platform.addresses().api.unwrap();
+    publish(api, backend("hello").await).await;
+    answered(platform.addresses().gateway.unwrap()).await;
+    detail(&platform, "").await;
+    let rule = json!({"name": "all", "requests": 100, "period": "1h", "scope": "Exact"});
+    let spec = json!({"targetRefs": [{"kind": "Service", "name": "hello"}], "rateLimit": {"rules": [rule]}});
+    let body = json!({ "spec": spec }).to_string();
+    let json = [("content-type", "application/json")];
+    let put = send(api, "PUT", "policies/calm", &json, &body).await;
+    assert!(put.status.is_success(), "{put:?}");
+    detail(
+        &platform,
+        "counts rate limits of scope Exact (1) for itself: rate_limit.redis_url is not set",
+    )
+    .await;
+    assert_eq!(send(api, "GET", "/readyz", &[], "").await.status, 200);
+    platform.stop().await;
+
+    let platform = start(Some(&redis)).await;
+    let api = platform.addresses().api.unwrap();
+    let gateway = platform.addresses().gateway.unwrap();
+    until("Redis counts", async || {
+        answered(gateway).await;
+        let metrics = send(api, "GET", "/metrics", &[], "").await;
+        let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+        let zero = "guildhall_gateway_exact_limits_asked_total 0";
+        assert!(metrics.contains("guildhall_gateway_exact_limits_asked_total"));
+        (!metrics.contains(zero)).then_some(())
+    })
+    .await;
+    let role = platform.status().roles.remove(1);
+    assert_eq!((role.healthy, role.detail.as_str()), (true, ""));
+    redis.kill().unwrap();
+    detail(&platform, "for itself: ").await;
+    redis.restart().unwrap();
+    until("Redis is back", async || {
+        platform.status().roles.remove(1).healthy.then_some(())
+    })
+    .await;
     platform.stop().await;
 }
 

@@ -99,6 +99,21 @@ async fn every_mistake_is_named_with_its_remedy() {
         ("", vec!["--set", "log"], "SECTION.KEY=VALUE"),
         ("[log]\nformat = \"xml\"", vec![], "there are: text, json"),
         ("[log\n", vec![], "is not TOML: line 1"),
+        (
+            "[rate_limit]\nredis_url = \"rediss://me:hunter2@a\"",
+            vec![],
+            "must be redis://",
+        ),
+        (
+            "[rate_limit]\ntimeout = \"20s\"",
+            vec![],
+            "from 1 ms to 10 s",
+        ),
+        (
+            "[rate_limit]\nkey_prefix = \"a b\"",
+            vec![],
+            "visible ASCII",
+        ),
         ("[api]\nheader_timeout = \"0s\"", vec![], "at least 1s"),
         (
             "[server]\nroles = [\"gateway\"]\ncontrol = [\"http://me:hunter2@a:1\"]",

@@ -19,6 +19,7 @@ mod balance;
 mod call;
 mod chain;
 mod error;
+mod exact;
 mod failure;
 mod fallback;
 #[cfg(feature = "grpc")]

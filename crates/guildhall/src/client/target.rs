@@ -152,9 +152,9 @@ impl Target {
         let (deadline, times) = times(rules, timeout, Some(DEFAULT_TIMEOUT), inherited, now);
         self.transport.sign(request.headers_mut(), context.as_ref());
 
-        let trial = line
-            .way
-            .trial(now, |by| key::of(by, request.headers(), request.uri()));
+        let by_key = |by: &_| key::of(by, request.headers(), request.uri());
+        let exact = &self.transport.exact;
+        let trial = exact.trial(&self.meter, &line.way, now, by_key).await;
         let outgoing = Outgoing {
             patience: deadline.remaining(now).unwrap_or(PATIENCE).min(PATIENCE),
             request: request.clone(),
@@ -187,9 +187,10 @@ impl Target {
             service: self.service().to_owned(),
             rejected,
         };
-        let pass = limits
-            .admit(now, |by| key::of(by, request.headers(), request.uri()))
-            .map_err(rejected)?;
+        let by_key = |by: &_| key::of(by, request.headers(), request.uri());
+        let exact = &self.transport.exact;
+        let pass = exact.admit(&self.meter, limits, now, by_key).await;
+        let pass = pass.map_err(rejected)?;
         let Some(place) = pass.line else {
             return Ok(());
         };

@@ -11,7 +11,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 
-use super::{Answer, CallError};
+use super::{Answer, CallError, exact::Exact};
 use crate::{RequestContext, discovery::Endpoint};
 
 /// The most bytes of an answer that are read into memory.
@@ -22,6 +22,8 @@ pub(crate) struct Transport {
     http: OnceLock<Client<HttpConnector, Full<Bytes>>>,
     #[cfg(feature = "grpc")]
     dial: OnceLock<super::grpc::Dial>,
+    /// Who counts what several processes count together.
+    pub(crate) exact: Exact,
     own_name: HeaderValue,
     user_agent: HeaderValue,
 }
@@ -35,6 +37,7 @@ impl Transport {
             http: OnceLock::new(),
             #[cfg(feature = "grpc")]
             dial: OnceLock::new(),
+            exact: Exact::default(),
             own_name: value(service.to_owned()),
             user_agent: value(format!("{service}/{version}")),
         }

@@ -100,6 +100,7 @@ pub(crate) struct CallMetrics {
     tried: Arc<Mutex<HashSet<Tried>>>,
     stand_ins: Family<Reason, Counter>,
     breaker: Family<InState, Gauge>,
+    exact: Family<Reason, Counter>,
 }
 
 impl CallMetrics {
@@ -114,6 +115,7 @@ impl CallMetrics {
             tried: Arc::default(),
             stand_ins: Family::default(),
             breaker: Family::default(),
+            exact: Family::default(),
         };
         registry.register(
             "guildhall_client_calls",
@@ -154,6 +156,11 @@ impl CallMetrics {
             "guildhall_client_breaker_state",
             "1 for the state that the breaker is in",
             metrics.breaker.clone(),
+        );
+        registry.register(
+            "guildhall_client_exact_limits",
+            "Calls under rate limits of scope Exact, by who counted them: redis, or this process alone",
+            metrics.exact.clone(),
         );
         metrics
     }
@@ -256,6 +263,12 @@ impl Meter {
             let reason = self.reason(rejected.by.name());
             self.metrics.rejections.get_or_create(&reason).inc();
         }
+    }
+
+    /// A limit that several processes count together was asked in Redis, or here alone.
+    pub(crate) fn counted(&self, in_redis: bool) {
+        let reason = self.reason(if in_redis { "redis" } else { "alone" });
+        self.metrics.exact.get_or_create(&reason).inc();
     }
 
     /// Something answered in the service's place.

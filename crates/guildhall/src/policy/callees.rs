@@ -60,6 +60,12 @@ impl Callees {
         })
     }
 
+    /// The connections to all of them.
+    #[cfg(feature = "redis")]
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -59,6 +59,8 @@ impl Service {
             Some(host) => host,
             None => advertise::host(bound, platform.as_ref()).await,
         };
+        #[cfg(feature = "redis")]
+        let redis = settings.redis();
         let mut problems = callees.discovery.bad_names();
         let wrong = defaults.problems().into_iter();
         problems.extend(wrong.map(|problem| format!("call_defaults: {problem}")));
@@ -92,6 +94,10 @@ impl Service {
         });
         let namespace = identity.namespace.clone();
         callees.start(namespace, &defaults, clock::now(), super::wall());
+        #[cfg(feature = "redis")]
+        if let Some(redis) = redis {
+            callees.transport().exact.start(redis);
+        }
         callees.discovery.start(feed.clone());
         let (stop_calls, calls_stopping) = watch::channel(false);
         let policies = Task::spawn(policy::follow(

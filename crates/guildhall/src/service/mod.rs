@@ -380,6 +380,15 @@ impl Service {
         )
     }
 
+    /// The Redis in which rate limits of scope `Exact` are counted, together with gateways and other services:
+    /// `redis://[user:password@]host[:port][/database]`. Without it `GUILDHALL_REDIS_URL` says; without that, and while Redis is
+    /// away or takes longer than 50 ms, this process counts for itself. Needs the feature `redis`.
+    #[cfg(feature = "redis")]
+    pub fn redis(mut self, url: &str) -> Self {
+        self.settings.redis = Some(url.to_owned());
+        self
+    }
+
     /// What holds for this service's calls where no policy says otherwise: sections as in a Policy's spec
     /// (docs/reference/policies.md), over those that [`ServiceClient`] tells, field by field.
     ///

@@ -58,6 +58,9 @@ pub(super) struct Settings {
     pub(super) drain: Duration,
     pub(super) max_connections: usize,
     pub(super) cache: Option<PathBuf>,
+    /// Where the Redis is; the environment says if the author does not.
+    #[cfg(feature = "redis")]
+    pub(super) redis: Option<String>,
     problems: Vec<String>,
 }
 
@@ -95,7 +98,28 @@ impl Settings {
             drain: Duration::from_secs(30),
             max_connections: 10_000,
             cache: cache_folder(),
+            #[cfg(feature = "redis")]
+            redis: None,
             problems: Vec::new(),
+        }
+    }
+
+    /// Who counts rate limits of scope `Exact`, if somebody does.
+    #[cfg(feature = "redis")]
+    pub(super) fn redis(&mut self) -> Option<guildhall_resilience::limiter::redis::RedisConfig> {
+        use guildhall_resilience::limiter::redis::RedisConfig;
+        let set = || std::env::var("GUILDHALL_REDIS_URL").ok();
+        let url = self.redis.clone().or_else(set)?;
+        let url = url.trim();
+        if url.is_empty() {
+            return None;
+        }
+        match RedisConfig::new(url) {
+            Ok(config) => Some(config),
+            Err(error) => {
+                self.problem(format!("redis: {error}"));
+                None
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Typed configuration against the real platform.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use guildhall::{Config, ConfigBuilder, ConfigError, ConfigVersion, Service};
 use guildhall_api::client::{Client, ClientOptions, PutOptions};
@@ -333,7 +333,7 @@ async fn who_has_restarted_learns_again_what_everyone_runs() {
     let rows = Api::of(&url).listeners(APP, applied).await;
     assert_eq!(
         rows[0].running.as_ref().unwrap().tag,
-        config.version().tag.into()
+        Arc::from(config.version().tag)
     );
     running.stop().await;
     node.stop().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use guildhall::{CallError, Running, ServiceClient, StandIn};
+use guildhall::{CallError, Running, Service, ServiceClient, StandIn};
 use guildhall_api::client::{Client, ClientOptions, Precondition, PutOptions};
 use guildhall_core::{
     document::{
@@ -12,6 +12,7 @@ use guildhall_core::{
     registry::Instance,
 };
 use guildhall_server::{Platform, settings::Role};
+use guildhall_testkit::redis::Redis;
 
 use crate::{
     get, service, soon,
@@ -63,10 +64,15 @@ impl Fleet {
 
     /// A service that calls `users`, and its client.
     async fn caller(&self) -> (Running, ServiceClient) {
+        self.caller_with(|orders| orders).await
+    }
+
+    /// The same, with something else about the service.
+    async fn caller_with(&self, with: impl FnOnce(Service) -> Service) -> (Running, ServiceClient) {
         let orders = service("orders")
             .platform(&url(&self.platform))
             .cache_dir(self.folder.path().join("cache"));
-        let orders = orders.start().await.unwrap();
+        let orders = with(orders).start().await.unwrap();
         let client = orders.client("users");
         (orders, client)
     }
@@ -308,4 +314,58 @@ async fn a_service_of_another_namespace_stands_in_under_the_defaults() {
             "default.orders.users.cache"
         ]
     );
+}
+
+/// A counter of calls to `users`.
+async fn metric(running: &Running, name: &str, reason: &str) -> u64 {
+    let metrics = get(running, "/metrics").await.body;
+    let line = format!(r#"guildhall_client_{name}_total{{service="users",reason="{reason}"}} "#);
+    let value = metrics.lines().find_map(|seen| seen.strip_prefix(&line));
+    value.map_or(0, |value| value.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn services_count_exact_limits_together_and_alone_while_redis_is_away() {
+    let fleet = Fleet::start(Does::Answer(200)).await;
+    let mut redis = Redis::start().unwrap();
+    let rule = |name: &str, requests: u32| {
+        let rule = r#"{"period": "1h", "scope": "Exact","#;
+        format!(r#""rateLimit": {{"rules": [{rule} "name": "{name}", "requests": {requests}}}]}}"#)
+    };
+    let revision = fleet.put("calm", &rule("few", 20)).await;
+    let refused =
+        |ended: &Result<u16, CallError>| rejected_by(ended, "rate-limit", "calm", revision);
+    let url = redis.url();
+    let caller = async |id: &str| {
+        let with = |orders: Service| orders.redis(&url).instance_id(id);
+        fleet.caller_with(with).await
+    };
+    // Calls until some were counted so.
+    let until_counted = async |(running, client): &(Running, ServiceClient), by: &str| {
+        let before = metric(running, "exact_limits", by).await;
+        let reached = async {
+            while metric(running, "exact_limits", by).await == before {
+                // Passed or refused: what counts is who counted.
+                drop(client.get("/").send().await);
+            }
+        };
+        soon("who counts", reached).await;
+    };
+    let first = caller("o1").await;
+    until_counted(&first, "redis").await;
+    until(&first.1, "the limit", refused).await.unwrap_err();
+    let passed = metric(&first.0, "exact_limits", "redis").await
+        - metric(&first.0, "rejections", "rate-limit").await;
+    assert!(passed <= 20, "{passed}");
+
+    // The first has used up what there is: of what Redis is asked for the second, nothing passes.
+    let second = caller("o2").await;
+    until_counted(&second, "redis").await;
+    until(&second.1, "the limit", refused).await.unwrap_err();
+    let asked = metric(&second.0, "exact_limits", "redis").await;
+    let rejections = metric(&second.0, "rejections", "rate-limit").await;
+    assert!((1..=rejections).contains(&asked), "{asked} {rejections}");
+
+    redis.kill().unwrap();
+    until_counted(&first, "alone").await;
 }

@@ -13,27 +13,32 @@ use crate::{
     document::{Pointer, Problems},
     policy::spec::{
         AdaptiveAlgorithm, AdaptiveConcurrency, Bulkhead, RateLimit, RateLimitAlgorithm,
-        RateLimitRule, RequestKey,
+        RateLimitRule, RateLimitScope, RequestKey,
     },
 };
 
-/// One limit. Its count is kept by `name`, as long as `key` and the kind of `limiter` stay.
+/// One limit. Its count is kept by `name`, as long as `key`, `scope` and the kind of `limiter` stay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitRule {
     /// Its name.
     pub name: String,
     /// How it counts.
     pub limiter: Limiter,
+    /// Who counts together.
+    pub scope: RateLimitScope,
     /// What it counts by; one count for all requests without.
     pub key: Option<LimiterKey>,
 }
 
 impl LimitRule {
-    /// Whether what `self` has counted holds for `next` too: the same name, algorithm and key. (A
+    /// Whether what `self` has counted holds for `next` too: the same name, algorithm, key and scope. (A
     /// [`Keyed`](guildhall_resilience::limiter::Keyed) limiter of another capacity has to be made anew.)
     pub fn keeps_count_of(&self, next: &Self) -> bool {
         let kind = |limiter: &Limiter| std::mem::discriminant(limiter);
-        self.name == next.name && kind(&self.limiter) == kind(&next.limiter) && self.key == next.key
+        self.name == next.name
+            && kind(&self.limiter) == kind(&next.limiter)
+            && self.key == next.key
+            && self.scope == next.scope
     }
 }
 
@@ -149,6 +154,7 @@ impl RateLimitRule {
         Some(LimitRule {
             name: self.name.clone(),
             limiter,
+            scope: self.scope.unwrap_or_default(),
             key,
         })
     }
@@ -168,6 +174,11 @@ impl RateLimitRule {
             bucket || self.key.is_none(),
             at.field("key"),
             "only TokenBucket counts by key; leave the key or the algorithm out",
+        );
+        problems.check(
+            bucket || self.scope != Some(RateLimitScope::Exact),
+            at.field("scope"),
+            "only TokenBucket can be counted exactly; leave the scope or the algorithm out",
         );
         problems.check(
             paced || self.max_wait.is_none(),

@@ -23,7 +23,7 @@
 //! | `retry`, `hedging` | the budget's count, latencies measured | nothing |
 //! | `circuitBreaker` | state, window, statistics, an open time under way | the window when its `type` changes, and by order (`force`, `reset`); a round of probes when their number does |
 //! | `outlierDetection` | counts, ejections under way | nothing |
-//! | `rateLimit` | what is used up, of each rule that keeps name, `algorithm` and `key` | the other rules |
+//! | `rateLimit` | what is used up, of each rule that keeps name, `algorithm`, `key` and `scope` | the other rules |
 //! | `bulkhead` | requests under way, those that wait | nothing |
 //! | `adaptiveConcurrency` | the limit found, averages | learning, when `algorithm` changes |
 //! | `fallback` | answers kept | answers kept, when `maxEntries` or `maxBytes` change |

@@ -30,7 +30,7 @@ use crate::{
             BreakerRule, FallbackRule, HedgeRule, KeptAnswers, LimitRule, Limiter, RetryRule, Rule,
         },
         effective::{Effective, Policies, Source},
-        spec::Section,
+        spec::{RateLimitScope, Section},
         target::Chain,
     },
     route::table::{ClusterKey, RuleRetry},
@@ -268,6 +268,9 @@ impl<S: Shell> Guards<S> {
         let counted_by = origin.map_or(&rule.source, |origin| &origin.source).clone();
         let limits = rule.config.into_iter().map(|limit| {
             let key = OfRule::new(&counted_by, &limit.name, at.tried);
+            // What a program has as its defaults is the program's own.
+            let exact = limit.scope == RateLimitScope::Exact && !counted_by.is_built_in();
+            let exact = exact.then(|| key.count().into());
             let (name, by) = (limit.name.as_str().into(), limit.key.as_ref());
             let by = by.map(|key| key.by.clone());
             let quota = match limit.limiter {
@@ -291,6 +294,7 @@ impl<S: Shell> Guards<S> {
                 name,
                 key: by,
                 quota,
+                exact,
                 machine: known.machine.clone(),
                 tally: known.tally.clone(),
             }

@@ -65,4 +65,22 @@ impl OfRule {
             tried,
         }
     }
+
+    /// Its name among those who count together: `{namespace}/{policy}/{kind}/{name}[/{section}]/{rule}`, the target's in
+    /// the middle. What is only tried has a count of its own.
+    pub(super) fn count(&self) -> String {
+        let tried = if self.tried { "dry-run:" } else { "" };
+        let Self {
+            namespace,
+            policy,
+            target,
+            rule,
+            ..
+        } = self;
+        let (kind, name) = (target.kind.word(), &target.name);
+        match &target.section_name {
+            Some(section) => format!("{tried}{namespace}/{policy}/{kind}/{name}/{section}/{rule}"),
+            None => format!("{tried}{namespace}/{policy}/{kind}/{name}/{rule}"),
+        }
+    }
 }

@@ -10,11 +10,16 @@ use std::{
 use guildhall_resilience::{
     Pattern,
     limiter::{
-        Gcra, Keyed, LeakyQueue, Limited, Quota, RateLimit, SlidingWindow, Turn, WarmUp, header,
+        Gcra, Keyed, LeakyQueue, Limited, Quota, RateLimit, SlidingWindow, Turn, WarmUp,
+        exact::Ask, header,
     },
 };
 
-use super::{rejected::Rejected, state::Tally};
+use super::{
+    exact::{Asked, Asking},
+    rejected::Rejected,
+    state::Tally,
+};
 use crate::policy::{
     compile::{KeyedBy, LimitRule, Limiter},
     effective::Source,
@@ -29,6 +34,8 @@ pub struct Limits {
     pub source: Arc<Source>,
     /// The value of `RateLimit-Policy`.
     pub policy_header: Box<str>,
+    /// Whether some are counted by several processes together: then [`ask`](Self::ask) them.
+    pub exact: bool,
 }
 
 /// One limit.
@@ -40,6 +47,8 @@ pub struct Limit {
     pub key: Option<KeyedBy>,
     /// The limit as it is told to callers.
     pub quota: Quota,
+    /// The name of its count, where several processes count it together.
+    pub exact: Option<Arc<str>>,
     pub(super) machine: Arc<Machine>,
     pub(super) tally: Arc<Tally>,
 }
@@ -109,6 +118,7 @@ impl Limits {
             let _ = write!(policy_header, "{comma}{item}");
         }
         Self {
+            exact: limits.iter().any(|limit| limit.exact.is_some()),
             limits,
             source,
             policy_header: policy_header.into(),
@@ -116,7 +126,8 @@ impl Limits {
     }
 
     /// Takes what a request costs from each limit. `key` finds in it what a limit counts by; a request that has none
-    /// of it has an empty key, which it shares with all others like it.
+    /// of it has an empty key, which it shares with all others like it. Limits that several processes count together
+    /// are counted here alone: [`ask`](Self::ask) asks whoever counts.
     ///
     /// # Errors
     /// One refuses: it is named. What earlier limits have counted stays counted, but for places in line.
@@ -125,58 +136,114 @@ impl Limits {
         now: Instant,
         key: impl Fn(&KeyedBy) -> Cow<'a, str>,
     ) -> Result<Pass, Rejected> {
+        match self.ask(now, key)? {
+            Asked::Passed(pass) => Ok(pass),
+            Asked::Exact(asking) => asking.answered(None, now),
+        }
+    }
+
+    /// The same, up to where somebody else has to be asked: limits that are counted here come first, in their order.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub fn ask<'a>(
+        &self,
+        now: Instant,
+        key: impl Fn(&KeyedBy) -> Cow<'a, str>,
+    ) -> Result<Asked<'_>, Rejected> {
         let mut pass = Pass {
             tightest: None,
             line: None,
         };
+        let mut asks = Vec::new();
         for (at, limit) in self.limits.iter().enumerate() {
-            match limit.machine.check(limit.key.as_ref(), &key, now) {
-                Ok(Admitted::Status(status)) => {
-                    let left = |status: &RateLimit| (status.remaining, status.limit);
-                    if pass
-                        .tightest
-                        .as_ref()
-                        .is_none_or(|(_, least)| left(&status) < left(least))
-                    {
-                        pass.tightest = Some((at, status));
-                    }
-                }
-                Ok(Admitted::Turn(turn)) => {
-                    let line = Line {
-                        machine: limit.machine.clone(),
-                        at: turn.at,
-                        wait: turn.wait,
-                        turn: Some(turn),
-                    };
-                    match &pass.line {
-                        _ if line.wait.is_zero() => line.reached(),
-                        // The shorter line's place is used while the request stands in the longer.
-                        Some(longer) if longer.wait >= line.wait => line.reached(),
-                        _ => {
-                            if let Some(shorter) = pass.line.replace(line) {
-                                shorter.reached();
-                            }
-                        }
-                    }
-                }
-                Err(limited) => {
-                    limit.tally.refuse();
-                    return Err(Rejected {
-                        by: Pattern::RateLimit,
-                        policy: self.source.clone(),
-                        rule: Some(limit.name.clone()),
-                        retry_after: limited.retry_after,
-                    });
+            match &limit.exact {
+                None => self.pass(at, &mut pass, &key, now)?,
+                Some(count) => {
+                    let mut ask = Ask::new(count.clone(), limit.quota);
+                    ask.key = limit.key.as_ref().map(|by| key(by).into_owned());
+                    asks.push((at, ask));
                 }
             }
-            limit.tally.pass();
         }
-        Ok(pass)
+        Ok(match asks.is_empty() {
+            true => Asked::Passed(pass),
+            false => Asked::Exact(Asking::new(self, pass, asks)),
+        })
+    }
+
+    /// Takes what a request costs from the limit at this place, as it is counted here.
+    pub(super) fn pass<'a>(
+        &self,
+        at: usize,
+        pass: &mut Pass,
+        key: impl Fn(&KeyedBy) -> Cow<'a, str>,
+        now: Instant,
+    ) -> Result<(), Rejected> {
+        let limit = &self.limits[at];
+        match limit.machine.check(limit.key.as_ref(), key, now) {
+            Ok(Admitted::Status(status)) => pass.stands(at, status),
+            Ok(Admitted::Turn(turn)) => pass.waits(Line {
+                machine: limit.machine.clone(),
+                at: turn.at,
+                wait: turn.wait,
+                turn: Some(turn),
+            }),
+            Err(limited) => return Err(self.refuse(limit, limited)),
+        }
+        limit.tally.pass();
+        Ok(())
+    }
+
+    /// A refusal by this limit; counts it.
+    pub(super) fn refuse(&self, limit: &Limit, limited: Limited) -> Rejected {
+        limit.tally.refuse();
+        Rejected {
+            by: Pattern::RateLimit,
+            policy: self.source.clone(),
+            rule: Some(limit.name.clone()),
+            retry_after: limited.retry_after,
+        }
+    }
+}
+
+impl Pass {
+    /// Nobody waits in a line that is only tried: the place counts as used.
+    pub fn forgo_line(self) {
+        if let Some(line) = self.line {
+            line.reached();
+        }
+    }
+
+    /// The request stands so with the limit at this place.
+    pub(super) fn stands(&mut self, at: usize, status: RateLimit) {
+        let left = |status: &RateLimit| (status.remaining, status.limit);
+        if self
+            .tightest
+            .as_ref()
+            .is_none_or(|(_, least)| left(&status) < left(least))
+        {
+            self.tightest = Some((at, status));
+        }
+    }
+
+    /// The request has a place in this line, too.
+    fn waits(&mut self, line: Line) {
+        match &self.line {
+            _ if line.wait.is_zero() => line.reached(),
+            // The shorter line's place is used while the request stands in the longer.
+            Some(longer) if longer.wait >= line.wait => line.reached(),
+            _ => {
+                if let Some(shorter) = self.line.replace(line) {
+                    shorter.reached();
+                }
+            }
+        }
     }
 }
 
 /// What a limit said that let a request pass.
-enum Admitted {
+pub(super) enum Admitted {
     Status(RateLimit),
     Turn(Turn),
 }
@@ -217,7 +284,7 @@ impl Machine {
         }
     }
 
-    fn check<'a>(
+    pub(super) fn check<'a>(
         &self,
         by: Option<&KeyedBy>,
         key: impl Fn(&KeyedBy) -> Cow<'a, str>,

@@ -24,6 +24,9 @@
 //! | answers kept | service, subset and bounds |
 //! | rate limit | policy, target and rule: what is under one target shares one count |
 //!
+//! A rate limit of scope `Exact` is several processes' count: [`Limits::ask`] says what to ask of whoever counts, and
+//! [`Asking::answered`] takes the answer, or the lack of one.
+//!
 //! What an edit keeps is told in [`compile`](mod@super::compile). A machine that no way uses is kept for ten minutes
 //! ([`KEPT`]), so that a rule that is taken back finds it again.
 //!
@@ -99,6 +102,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod exact;
 mod guards;
 mod key;
 mod limits;
@@ -111,6 +115,7 @@ mod state;
 mod trial;
 mod way;
 
+pub use exact::{Asked, Asking};
 pub use guards::{Ejection, Guards, KEPT, MOST};
 pub use limits::{Limit, Limits, Line, Pass};
 pub use rejected::Rejected;

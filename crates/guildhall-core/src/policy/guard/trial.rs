@@ -26,7 +26,9 @@ pub struct Trial<S: Shell> {
 
 impl<S: Shell> Way<S> {
     /// Begins a request under what is tried. `None` if nothing is, or if it would have been refused, which is counted
-    /// at the first that would have. `key` is that of [`Limits::admit`](super::Limits::admit).
+    /// at the first that would have. `key` is that of [`Limits::admit`](super::Limits::admit), and limits that several
+    /// processes count together are counted here alone: where somebody can be asked, ask, and go on with
+    /// [`trial_behind_limits`](Self::trial_behind_limits).
     pub fn trial<'a>(
         self: &Arc<Self>,
         now: Instant,
@@ -34,11 +36,15 @@ impl<S: Shell> Way<S> {
     ) -> Option<Trial<S>> {
         let rules = self.tried.as_ref()?;
         if let Some(limits) = &rules.rate_limit {
-            // Nobody waits in a line that is only tried.
-            if let Some(line) = limits.admit(now, key).ok()?.line {
-                line.reached();
-            }
+            limits.admit(now, key).ok()?.forgo_line();
         }
+        self.trial_behind_limits(now)
+    }
+
+    /// The same for a request that has passed the rate limits that are tried, if there are any: see
+    /// [`Pass::forgo_line`](super::Pass::forgo_line).
+    pub fn trial_behind_limits(self: &Arc<Self>, now: Instant) -> Option<Trial<S>> {
+        let rules = self.tried.as_ref()?;
         let mut place = None;
         if let Some(guard) = &rules.bulkhead {
             let wake = || std::task::Waker::noop().clone();

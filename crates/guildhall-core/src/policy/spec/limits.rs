@@ -9,14 +9,15 @@ use crate::{
 };
 
 section! {
-    /// How many requests in how much time. Each gateway and each SDK counts for itself.
+    /// How many requests in how much time. Each gateway and each SDK counts for itself, unless a rule's `scope` says
+    /// otherwise.
     RateLimit at "rateLimit" {
         /// Whether requests are limited at all.
         enabled "enabled": bool, default "true", from "Guildhall",
             keeps "counts, for the ten minutes for which state outlives its rule";
         /// The limits; a request must pass all of them. At most 8. A more specific policy's list replaces the others'.
         rules "rules": Vec<RateLimitRule>, default "[]", from "Envoy Gateway's `rateLimit.local.rules`",
-            keeps "counts of the rules that keep their name, `algorithm` and `key`; what was used up stays used up";
+            keeps "counts of the rules that keep their name, `algorithm`, `key` and `scope`; what was used up stays used up";
     }
 }
 
@@ -35,6 +36,9 @@ object! {
         optional
         /// How requests are counted.
         algorithm "algorithm": RateLimitAlgorithm, default r#""TokenBucket""#, from "Guildhall";
+        optional
+        /// Who counts together. `Exact`: `TokenBucket` only.
+        scope "scope": RateLimitScope, default r#""Local""#, from "Envoy Gateway's `rateLimit.local` and `rateLimit.global`";
         optional
         /// `TokenBucket`: each key has the limit for itself; without it all requests share one.
         key "key": RequestKey, default "none", from "Envoy Gateway's `clientSelectors` of type Distinct";
@@ -65,6 +69,16 @@ pub enum RateLimitAlgorithm {
     LeakyQueue,
     /// The same, more slowly after a pause.
     WarmUp,
+}
+
+/// Who counts a rate limit together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RateLimitScope {
+    /// Each gateway and each SDK for itself.
+    #[default]
+    Local,
+    /// All of them together, in Redis: every request asks. Where none is set, or it does not answer, each for itself.
+    Exact,
 }
 
 section! {

@@ -23,7 +23,7 @@ pub use fallback::{
 pub use key::{KeyType, RequestKey};
 pub use limits::{
     AdaptiveAlgorithm, AdaptiveConcurrency, AimdParameters, Bulkhead, GradientParameters,
-    RateLimit, RateLimitAlgorithm, RateLimitRule, VegasParameters,
+    RateLimit, RateLimitAlgorithm, RateLimitRule, RateLimitScope, VegasParameters,
 };
 pub use policy::{Mode, Policy, Section, Sections};
 pub use retry::{BackOff, HedgeDelay, Hedging, Retry, RetryBudget, RetryOn};

@@ -2,6 +2,7 @@
 
 mod balance;
 mod breaker;
+mod exact;
 mod fallback;
 mod limits;
 mod newer;

@@ -262,9 +262,9 @@ impl Target {
         self.transport
             .sign(call.head.headers_mut(), context.as_ref());
 
-        let trial = line
-            .way
-            .trial(now, |by| key::of(by, call.head.headers(), call.head.uri()));
+        let by_key = |by: &_| key::of(by, call.head.headers(), call.head.uri());
+        let exact = &self.transport.exact;
+        let trial = exact.trial(&self.meter, &line.way, now, by_key).await;
         let tried = call.tried.clone();
         let deadline = call.deadline;
         let result = match self.limited(&line.way, &call.head, deadline, now).await {

@@ -1,5 +1,6 @@
 //! Machines outlive the ways over them: shared, kept over edits, told orders once, tried without biting, forgotten late.
 
+mod exact;
 mod machines;
 mod orders;
 mod trials;
