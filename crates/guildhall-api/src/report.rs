@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use guildhall_core::{
     policy::{
-        guard::GuardState,
+        guard::{Granted, GuardState},
         report::{Received, Report, ReportError, ReportSink, Reporter},
     },
     registry::health::Moment,
@@ -59,13 +59,16 @@ fn told(error: ClientError) -> ReportError {
     }
 }
 
+/// Which report it was, and what became of it.
+type Outcome = (u64, Result<Received, ReportError>);
+
 /// Carries reports to a sink in a task of its own. Whoever owns machines shows them every
 /// [`OBSERVE_EVERY`](guildhall_core::policy::report::OBSERVE_EVERY), which costs no waiting.
 #[derive(Debug)]
 pub struct Courier {
     reporter: Reporter,
     reports: mpsc::Sender<Report>,
-    outcomes: mpsc::Receiver<Result<Received, ReportError>>,
+    outcomes: mpsc::Receiver<Outcome>,
     task: JoinHandle<()>,
     /// Whether the last report was not taken: said in the log once, not every time.
     failing: bool,
@@ -85,16 +88,25 @@ impl Courier {
         }
     }
 
-    /// Shows all machines there are; sends a report if one is due.
-    pub fn observe(&mut self, machines: impl IntoIterator<Item = GuardState>, now: Moment) {
-        self.reporter.observe(machines, now);
+    /// What the answer to the last report gives of limits that others hold to, too. Grant it
+    /// ([`Guards::grant`](guildhall_core::policy::guard::Guards::grant)) before the machines are shown again: what they hold
+    /// is told anew then.
+    #[must_use = "a part that is not granted is lost until the next report"]
+    pub fn hear(&mut self, now: Moment) -> Vec<Granted> {
         match self.outcomes.try_recv() {
-            Ok(outcome) => {
+            // Otherwise it was given up.
+            Ok((sequence, outcome)) if self.reporter.awaits(sequence) => {
                 self.log(&outcome);
                 self.reporter.sent(&outcome, now.monotonic);
+                outcome.map_or_else(|_| Vec::new(), |received| received.shares)
             }
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
+            Ok(_) | Err(TryRecvError::Empty | TryRecvError::Disconnected) => Vec::new(),
         }
+    }
+
+    /// Shows all machines there are, after [`hear`](Self::hear); sends a report if one is due.
+    pub fn observe(&mut self, machines: impl IntoIterator<Item = GuardState>, now: Moment) {
+        self.reporter.observe(machines, now);
         if let Some(report) = self.reporter.due(now.monotonic) {
             // There is room: the reporter has one report under way at a time. Where the runtime is
             // ending there may be no task any more, and nobody to tell.
@@ -131,10 +143,11 @@ impl Courier {
 async fn carry(
     mut sink: Box<dyn ReportSink>,
     mut reports: mpsc::Receiver<Report>,
-    outcomes: mpsc::Sender<Result<Received, ReportError>>,
+    outcomes: mpsc::Sender<Outcome>,
 ) {
     while let Some(report) = reports.recv().await {
-        let outcome = sink.report(report).await;
+        let sequence = report.sequence;
+        let outcome = (sequence, sink.report(report).await);
         // Nobody waits for the outcome of a farewell.
         let _ = outcomes.send(outcome).await;
     }

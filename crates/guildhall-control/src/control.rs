@@ -118,6 +118,7 @@ impl Control {
         let instances = control.system_watch(checks::scope())?;
         control.spawn(checks::run(Arc::clone(shared), instances));
         control.spawn(crate::status::run(Arc::clone(shared)));
+        shared.fleet.open();
         control.spawn(fleet::run(Arc::clone(shared)));
         let files = control.system_watch(config::scope())?;
         control.spawn(config::run(Arc::clone(shared), files));

@@ -3,6 +3,7 @@
 
 mod calls;
 mod fake;
+mod report;
 mod source;
 mod tls;
 mod watch;

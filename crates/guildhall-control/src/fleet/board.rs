@@ -1,22 +1,31 @@
 //! What was told, by reporter. Pure: `now` is passed in.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use guildhall_core::{
     document::{Namespace, Timestamp},
+    policy::guard::SharedLimit,
     policy::report::{
         Breaker, BreakerRow, Called, FleetStatistics, Key, Limit, LimitRow, MAX_ENTRIES, Received,
         Report, ReportedBy, Transition,
     },
+    policy::spec::TargetKind,
     registry::health::Moment,
 };
 use guildhall_resilience::breaker::State;
 
-use super::FleetOptions;
+use super::{
+    FleetOptions,
+    shares::{self, Ledgers},
+};
+
+/// How long whoever holds a part of a limit is believed to hold it at least: it reports every three seconds, and a lost
+/// report must not give its part to others.
+const HELD_FOR: Duration = Duration::from_secs(10);
 
 /// How many transitions of a breaker are kept.
 const TRANSITIONS: usize = 10;
@@ -60,6 +69,7 @@ pub(super) struct Board {
     options: FleetOptions,
     told: BTreeMap<ReportedBy, Told>,
     entries: usize,
+    ledgers: Ledgers,
     /// Grows with each change of what is known.
     revision: u64,
     /// Where something last went away.
@@ -103,8 +113,10 @@ impl BreakerFilter {
 }
 
 impl Board {
-    pub(super) fn new(options: FleetOptions) -> Self {
+    /// Nothing is known. What is divided is given out once `now` has been long enough ago.
+    pub(super) fn new(options: FleetOptions, now: Instant) -> Self {
         Self {
+            ledgers: Ledgers::new(now + options.settles_in),
             options,
             told: BTreeMap::new(),
             entries: 0,
@@ -119,10 +131,17 @@ impl Board {
         self.revision
     }
 
-    /// Takes a report in. One that builds on what is not known here changes nothing and asks for everything.
+    /// Takes a report in. One that builds on what is not known here changes nothing and asks for everything. Whoever
+    /// claims shares of limits must be one that [may hold](shares::may_hold) to them.
     pub(super) fn take(&mut self, report: Report, now: Moment) -> Result<Received, Full> {
-        const EVERYTHING: Received = Received { full: true };
-        const DONE: Received = Received { full: false };
+        const EVERYTHING: Received = Received {
+            full: true,
+            shares: Vec::new(),
+        };
+        const DONE: Received = Received {
+            full: false,
+            shares: Vec::new(),
+        };
         let nothing = report.full && report.breakers.is_empty() && report.limits.is_empty();
         match self.told.get(&report.reporter) {
             None if nothing => return Ok(DONE),
@@ -153,8 +172,21 @@ impl Board {
         if others + more.max(has) > self.options.entries {
             return Err(Full::Entries(self.options.entries));
         }
+        let before = self.told.get(&report.reporter);
+        let same_run = before.is_some_and(|told| told.run == report.run);
+        let mut held = before.map(Told::shared).unwrap_or_default();
+        let (by, claims) = (report.reporter.clone(), shares::claims(&report.limits));
         self.put(report, now);
-        Ok(DONE)
+        if same_run {
+            // Of a run that is over nothing is held any more.
+            let holds = self.told.get(&by).map(Told::shared).unwrap_or_default();
+            held.retain(|limit| !holds.contains(limit));
+        }
+        self.ledgers.leave(&by, &held);
+        Ok(Received {
+            full: false,
+            shares: self.ledgers.report(&by, claims, now.monotonic),
+        })
     }
 
     fn put(&mut self, report: Report, now: Moment) {
@@ -232,6 +264,7 @@ impl Board {
     fn forget(&mut self, reporter: &ReportedBy) {
         if let Some(told) = self.told.remove(reporter) {
             self.entries -= told.len();
+            self.ledgers.leave(reporter, &told.shared());
             self.revision += 1;
             self.removed = self.revision;
         }
@@ -240,10 +273,14 @@ impl Board {
     /// Forgets whoever has been silent for too long.
     pub(super) fn expire(&mut self, now: Instant) {
         let believed = self.options.believed_for;
+        let is_silent = |told: &Told| {
+            let silence = now.saturating_duration_since(told.heard);
+            silence >= believed && (silence >= HELD_FOR || told.shared().is_empty())
+        };
         let silent: Vec<ReportedBy> = self
             .told
             .iter()
-            .filter(|(_, told)| now.saturating_duration_since(told.heard) >= believed)
+            .filter(|(_, told)| is_silent(told))
             .map(|(reporter, _)| reporter.clone())
             .collect();
         for reporter in silent {
@@ -281,7 +318,7 @@ impl Board {
         let holds = |row: &LimitRow| {
             let target = row.limit.target.as_ref();
             let inside = |namespace: &Namespace| {
-                target.is_some_and(|target| target.namespace == *namespace)
+                row.limit.namespace() == Some(namespace)
                     || row.caller.namespace.as_ref() == Some(namespace)
             };
             filter.namespace.as_ref().is_none_or(inside)
@@ -291,6 +328,9 @@ impl Board {
                     .is_none_or(|caller| caller == row.caller.name.as_str())
                 && filter.service.as_deref().is_none_or(|service| {
                     target.is_some_and(|target| target.service.as_str() == service)
+                        || row.limit.under.as_ref().is_some_and(|under| {
+                            under.kind == TargetKind::Service && under.name == service
+                        })
                 })
         };
         self.told
@@ -305,6 +345,7 @@ impl Board {
     pub(super) fn statistics(&self) -> FleetStatistics {
         let mut statistics = FleetStatistics {
             reporters: self.told.len(),
+            shared_limits: self.ledgers.len(),
             ..FleetStatistics::default()
         };
         for told in self.told.values() {
@@ -362,11 +403,27 @@ impl Told {
         self.breakers.len() + self.limits.len()
     }
 
-    /// A reporter that keeps adding without ever telling everything has no more room than one that does.
+    /// The limits that others hold to, too.
+    fn shared(&self) -> BTreeSet<SharedLimit> {
+        shares::shared(self.limits.values().map(|known| &known.row.limit))
+    }
+
+    /// A reporter that keeps adding without ever telling everything has no more room than one that does. What others hold
+    /// to as well goes last: whoever holds a part of it does not know that it is taken for gone.
     fn bound(&mut self) {
+        if self.len() <= MAX_ENTRIES {
+            return;
+        }
+        let least = |known: &Known<LimitRow>| known.row.limit.share.is_none();
+        let limits = self.limits.iter().rev().filter(|(_, known)| least(known));
+        let surplus = self.len() - MAX_ENTRIES;
+        let goes: Vec<Key> = limits.take(surplus).map(|(key, _)| key.clone()).collect();
+        for key in goes {
+            self.limits.remove(&key);
+        }
         while self.len() > MAX_ENTRIES {
-            if self.limits.pop_last().is_none() {
-                self.breakers.pop_last();
+            if self.breakers.pop_last().is_none() {
+                self.limits.pop_last();
             }
         }
     }

@@ -15,7 +15,7 @@ use guildhall_core::{
     access::{Caller, Denied, Verb, authorize},
     document::{Index, Namespace},
     policy::report::{
-        BreakerRow, Called, FleetStatistics, LimitRow, Received, Report, ReportError, ReportSink,
+        BreakerRow, FleetStatistics, LimitRow, Received, Report, ReportError, ReportSink,
         ReportedBy,
     },
 };
@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use super::{
     BreakerFilter, FleetOptions, Pair,
     board::{Board, Full},
+    shares::may_hold,
 };
 use crate::{Error, clock, control::Shared};
 
@@ -67,7 +68,7 @@ impl Drop for Waiting<'_> {
 
 impl Known {
     pub(crate) fn new(options: FleetOptions) -> Self {
-        let board = Board::new(options.clone());
+        let board = Board::new(options.clone(), clock::now());
         Self {
             revision: watch::Sender::new(board.revision()),
             board: Mutex::new(board),
@@ -75,6 +76,11 @@ impl Known {
             incarnation: u64::from(fastrand::u32(1..)),
             waiting: AtomicUsize::new(0),
         }
+    }
+
+    /// Others can reach it from now on: it begins to wait for those who hold to what is divided.
+    pub(crate) fn open(&self) {
+        *self.lock() = Board::new(self.options.clone(), clock::now());
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {
@@ -105,11 +111,11 @@ impl Known {
 
 impl Fleet {
     /// Takes a report in, from whoever may write where the reporter is: a gateway, which is in no namespace, must be
-    /// allowed to write in all.
+    /// allowed to write in all. Answers what the reporter's parts are of limits that it holds to together with others.
     ///
     /// # Errors
     /// [`Error::Denied`], [`Error::Invalid`], [`Error::TooManyReports`].
-    pub fn report(&self, caller: &Caller, report: Report) -> Result<Received, Error> {
+    pub fn report(&self, caller: &Caller, mut report: Report) -> Result<Received, Error> {
         authorize(
             caller,
             Verb::Write,
@@ -118,6 +124,16 @@ impl Fleet {
             None,
         )?;
         report.validate()?;
+        // What it cannot hold to by its policies, or by none that is known here, is a limit of its own.
+        let mut state = None;
+        for limit in &mut report.limits {
+            if let Some(shared) = limit.shared() {
+                let state = state.get_or_insert_with(|| self.shared.view.load());
+                if !may_hold(state, &report.reporter, &shared) {
+                    limit.share = None;
+                }
+            }
+        }
         let now = clock::moment();
         let known = &self.shared.fleet;
         known
@@ -141,7 +157,7 @@ impl Fleet {
     pub fn breakers(&self, caller: &Caller, filter: &BreakerFilter) -> Result<Breakers, Error> {
         let mut sight = Sight::of(caller, filter.namespace.as_ref())?;
         let known = &self.shared.fleet;
-        let sees = |row: &BreakerRow| sight.sees(&row.caller, Some(&row.breaker.target));
+        let sees = |row: &BreakerRow| sight.sees(&row.caller, Some(&row.breaker.target.namespace));
         let (items, revision) = known.lock().breakers(filter, sees);
         Ok(Breakers {
             items,
@@ -159,7 +175,7 @@ impl Fleet {
         filter: &BreakerFilter,
     ) -> Result<Vec<Arc<LimitRow>>, Error> {
         let mut sight = Sight::of(caller, filter.namespace.as_ref())?;
-        let sees = |row: &LimitRow| sight.sees(&row.caller, row.limit.target.as_ref());
+        let sees = |row: &LimitRow| sight.sees(&row.caller, row.limit.namespace());
         Ok(self.shared.fleet.lock().limits(filter, sees))
     }
 
@@ -246,7 +262,8 @@ impl<'a> Sight<'a> {
         })
     }
 
-    fn sees(&mut self, by: &ReportedBy, target: Option<&Called>) -> bool {
+    /// `limited` is the namespace of what is called, or of what a limit is on.
+    fn sees(&mut self, by: &ReportedBy, limited: Option<&Namespace>) -> bool {
         let Self {
             caller,
             whole,
@@ -257,9 +274,7 @@ impl<'a> Sight<'a> {
                 authorize(caller, Verb::Read, None, Some(namespace), None).is_ok()
             })
         };
-        *whole
-            || target.is_some_and(|target| may(&target.namespace))
-            || by.namespace.as_ref().is_some_and(may)
+        *whole || limited.is_some_and(&mut may) || by.namespace.as_ref().is_some_and(may)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the board keeps of what it is told.
 
+mod shares;
+
 use std::time::Duration;
 
 use guildhall_core::{
@@ -17,14 +19,24 @@ use super::{
     board::{Board, Full},
 };
 
-const EVERYTHING: Result<Received, Full> = Ok(Received { full: true });
-const DONE: Result<Received, Full> = Ok(Received { full: false });
+const EVERYTHING: Result<Received, Full> = Ok(Received {
+    full: true,
+    shares: Vec::new(),
+});
+const DONE: Result<Received, Full> = Ok(Received {
+    full: false,
+    shares: Vec::new(),
+});
 
 fn start() -> Moment {
     Moment {
         wall: Timestamp(1_000),
         ..crate::clock::moment()
     }
+}
+
+fn board(options: FleetOptions) -> Board {
+    Board::new(options, start().monotonic)
 }
 
 fn called(service: &str) -> Called {
@@ -91,7 +103,7 @@ fn shown(board: &Board, filter: &BreakerFilter) -> Vec<String> {
 
 #[test]
 fn parts_build_on_the_report_before_and_a_gap_asks_for_everything() {
-    let (mut board, now) = (Board::new(FleetOptions::default()), start());
+    let (mut board, now) = (board(FleetOptions::default()), start());
     let users = |total| breaker("users", State::Closed, total);
     let stock = |total| breaker("stock", State::Open, total);
     assert_eq!(
@@ -133,7 +145,7 @@ fn parts_build_on_the_report_before_and_a_gap_asks_for_everything() {
 
 #[test]
 fn the_index_moves_with_what_is_asked_for_and_never_back() {
-    let (mut board, now) = (Board::new(FleetOptions::default()), start());
+    let (mut board, now) = (board(FleetOptions::default()), start());
     let of = |service: &str| BreakerFilter {
         service: Some(service.to_owned()),
         ..BreakerFilter::default()
@@ -170,7 +182,7 @@ fn the_index_moves_with_what_is_asked_for_and_never_back() {
 
 #[test]
 fn silence_is_forgotten() {
-    let (mut board, now) = (Board::new(FleetOptions::default()), start());
+    let (mut board, now) = (board(FleetOptions::default()), start());
     let later = |seconds| now.monotonic + Duration::from_secs(seconds);
     board
         .take(
@@ -206,7 +218,7 @@ fn silence_is_forgotten() {
 
 #[test]
 fn transitions_are_kept_in_order_once_and_the_latest_only() {
-    let (mut board, now) = (Board::new(FleetOptions::default()), start());
+    let (mut board, now) = (board(FleetOptions::default()), start());
     let event = |at: u64| Event {
         target: called("users"),
         dry_run: false,
@@ -235,7 +247,7 @@ fn there_is_room_for_so_many() {
         entries: 3,
         ..FleetOptions::default()
     };
-    let (mut board, now) = (Board::new(options), start());
+    let (mut board, now) = (board(options), start());
     let one = |name: &str| breaker(name, State::Closed, 1);
     board
         .take(report("o1", 1, true, vec![one("a")]), now)
@@ -261,7 +273,7 @@ fn there_is_room_for_so_many() {
 
 #[test]
 fn filters_are_by_namespace_of_either_side_by_caller_and_by_service() {
-    let (mut board, now) = (Board::new(FleetOptions::default()), start());
+    let (mut board, now) = (board(FleetOptions::default()), start());
     let all = vec![
         breaker("users", State::Closed, 1),
         breaker("stock", State::Open, 1),

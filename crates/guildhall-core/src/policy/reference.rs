@@ -165,7 +165,7 @@ pub(super) fn words(name: &str) -> Option<&'static [&'static str]> {
         ],
         "ForcedState" => &["FORCED_OPEN", "DISABLED", "METRICS_ONLY"],
         "RateLimitAlgorithm" => &["TokenBucket", "SlidingWindow", "LeakyQueue", "WarmUp"],
-        "RateLimitScope" => &["Local", "Exact"],
+        "RateLimitScope" => &["Local", "Shared", "Exact"],
         "AdaptiveAlgorithm" => &["Gradient", "Aimd", "Vegas"],
         "FallbackCause" => &["rejected", "failed", "timed-out", "throttled"],
         _ => return None,

@@ -17,7 +17,7 @@ use std::{
 
 use guildhall_core::{
     document::{Document, DocumentKey, Index, Kind, Namespace, Object, ServiceName, Timestamp},
-    policy::guard::GuardState,
+    policy::guard::{Granted, GuardState},
     registry::{Catalog, Touched},
     route::{
         Gateway, HttpRoute, RouteTable,
@@ -388,6 +388,11 @@ impl Fold {
     /// How they stand.
     pub(super) fn guard_states(&self, now: Instant) -> impl Iterator<Item = GuardState> {
         self.policing.states(now)
+    }
+
+    /// Tells a limit that others hold to, too, what its part is from now on.
+    pub(super) fn grant(&mut self, granted: &Granted, now: Instant) {
+        self.policing.grant(granted, now);
     }
 
     /// The names to look up now.

@@ -17,7 +17,7 @@ use guildhall_core::{
     document::{Metadata, Namespace, ServiceName, Timestamp},
     policy::{
         Chain, Policies, Policy, Resolved,
-        guard::{GuardState, Guards},
+        guard::{Granted, GuardState, Guards},
         spec::{Mode, RateLimitScope, TargetKind},
     },
     route::{
@@ -314,6 +314,11 @@ impl Policing {
     /// Whether there are machines that anybody is told of; a retry's budget, say, is none.
     pub(super) fn is_shown(&self, now: Instant) -> bool {
         self.guards.states(now).next().is_some()
+    }
+
+    /// Tells a limit that others hold to, too, what its part is from now on.
+    pub(super) fn grant(&mut self, granted: &Granted, now: Instant) {
+        self.guards.grant(granted, now);
     }
 
     /// How the machines stand.

@@ -141,13 +141,13 @@ async fn run(shared: Arc<Shared>, source: Box<dyn SnapshotSource>, courier: &mut
             }
             // A gateway with nothing to tell has nothing to look at, and sleeps.
             _ = look.tick(), if courier.is_some() && fold.is_shown(clock::now()) => {
-                show(courier, &fold);
+                show(courier, &mut fold);
                 continue;
             }
             _ = tick.tick() => {
                 let now = clock::now();
                 // Once more after the last machine is gone.
-                show(courier, &fold);
+                show(courier, &mut fold);
                 for (_, event) in fold.sweep(now) {
                     tell(&event);
                 }
@@ -171,10 +171,13 @@ async fn run(shared: Arc<Shared>, source: Box<dyn SnapshotSource>, courier: &mut
     }
 }
 
-/// Shows all machines to whoever reports them.
-fn show(courier: &mut Option<Courier>, fold: &Fold) {
+/// Shows all machines to whoever reports them, once they know what its last answer gave them.
+fn show(courier: &mut Option<Courier>, fold: &mut Fold) {
     if let Some(courier) = courier {
         let now = moment();
+        for granted in courier.hear(now) {
+            fold.grant(&granted, now.monotonic);
+        }
         courier.observe(fold.guard_states(now.monotonic), now);
     }
 }

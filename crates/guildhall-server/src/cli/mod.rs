@@ -21,6 +21,7 @@ mod history;
 mod impact;
 mod inline;
 mod instances;
+mod limits;
 mod lock;
 mod manifest;
 mod output;
@@ -85,6 +86,7 @@ enum Command {
     Instances(instances::Instances),
     Watch(watch::Watch),
     Breakers(breakers::Breakers),
+    Limits(limits::Limits),
     Policy(policy::Policy),
     Graph(graph::Graph),
     Impact(impact::Impact),
@@ -166,6 +168,7 @@ async fn call(command: Command, context: Context) -> Result<(), Failure> {
         Command::Services(services) => services.run(context).await,
         Command::Instances(instances) => instances.run(context).await,
         Command::Breakers(breakers) => breakers.run(context).await,
+        Command::Limits(limits) => limits.run(context).await,
         Command::Policy(policy) => policy.run(context).await,
         Command::Watch(watch) => watch.run(context).await,
         Command::Graph(graph) => graph.run(context).await,

@@ -148,8 +148,9 @@ section! {
 section! {
     /// What is kept of what gateways and services report.
     Fleet = "fleet" {
-        /// How long breakers and limits of a reporter that fell silent are still shown. Reporters that have nothing new say
-        /// so every ten seconds.
+        /// How long breakers and limits of a reporter that fell silent are still shown, and its parts of shared limits are
+        /// its own; with such parts at least ten seconds. Reporters that have nothing new say so every ten seconds, every
+        /// three with a shared limit.
         silence: Period = Period::secs(30), "\"1m\"";
     }
 }

@@ -205,3 +205,74 @@ async fn a_report_that_is_not_right_is_refused() {
     assert_eq!(node.get("limits").await.json(), json!({"items": []}));
     node.platform.stop().await;
 }
+
+/// A report of a limit that others hold to, too, as `change` has it.
+fn shared(sequence: u64, change: impl FnOnce(&mut Value)) -> Value {
+    let mut limit = json!({
+        "kind": "rate-limit",
+        "name": "all",
+        "under": {"kind": "Service", "namespace": "default", "name": "user-service"},
+        "passed": 7,
+        "share": {"policy": {"namespace": "default", "name": "calm"}, "part": 0.4, "demand": 1.5},
+    });
+    change(&mut limit);
+    let mut report = report(sequence, true, "CLOSED", 1);
+    report["limits"] = json!([limit]);
+    report
+}
+
+#[tokio::test]
+async fn a_report_claims_what_its_reporters_policies_share_and_is_answered_its_part() {
+    let node = node().await;
+    let rules = json!([
+        {"name": "all", "requests": 100, "period": "1s", "scope": "Shared"},
+        {"name": "own", "requests": 100, "period": "1s"},
+    ]);
+    let policy = json!({"spec": {
+        "targetRefs": [{"kind": "Service", "name": "user-service"}],
+        "rateLimit": {"rules": rules},
+    }});
+    let put = node.put("policies/calm", &policy.to_string()).await;
+    assert!(put.status.is_success(), "{put:?}");
+
+    // What it held before the control plane started, it keeps.
+    let answer = send(&node, &shared(1, |_| {})).await;
+    let granted = json!({
+        "policy": {"namespace": "default", "name": "calm"},
+        "under": {"kind": "Service", "namespace": "default", "name": "user-service"},
+        "name": "all",
+        "part": 0.4,
+    });
+    assert_eq!(answer, json!({"full": false, "shares": [granted]}));
+    let row = node.get("limits?service=user-service").await.json();
+    assert_eq!(row["items"][0]["share"]["part"], 0.4);
+    assert_eq!(row["items"][0]["share"]["demand"], 1.5);
+    let seen = node.get("namespaces/default/limits").await.json();
+    assert_eq!(seen, row);
+    let status = node.get("status").await.json();
+    assert_eq!(status["fleet"]["sharedLimits"], 1);
+
+    for (sequence, why, pointer, other) in [
+        (2, "no such policy", "/share/policy/name", "other"),
+        (3, "no such rule", "/name", "some"),
+        (4, "a rule that is not shared", "/name", "own"),
+        (5, "no target of the policy", "/under/name", "order-service"),
+    ] {
+        let claim = shared(sequence, |limit| {
+            *limit.pointer_mut(pointer).unwrap() = json!(other);
+        });
+        let answer = send(&node, &claim).await;
+        assert_eq!(answer, json!({"full": false}), "{why}");
+        let status = node.get("status").await.json();
+        assert_eq!(status["fleet"]["sharedLimits"], 0, "{why}");
+    }
+    // A service has what is in its own namespace, a gateway serves all.
+    let mut other = shared(1, |_| {});
+    other["reporter"]["namespace"] = json!("shop");
+    assert_eq!(send(&node, &other).await, json!({"full": false}));
+    let mut gateway = shared(1, |_| {});
+    gateway["reporter"] = json!({"kind": "gateway", "name": "edge", "instance": "g1"});
+    let answer = send(&node, &gateway).await;
+    assert_eq!(answer["shares"], json!([granted]));
+    node.platform.stop().await;
+}

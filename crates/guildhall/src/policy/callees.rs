@@ -118,9 +118,13 @@ impl Callees {
         self.changed.notified().await;
     }
 
-    /// Shows all machines to whoever reports them.
+    /// Shows all machines to whoever reports them, once they know what its last answer gave them.
     pub(super) fn show(&self, courier: &mut Courier, now: Moment) {
-        courier.observe(self.state().guards.states(now.monotonic), now);
+        let mut state = self.state();
+        for granted in courier.hear(now) {
+            state.guards.grant(&granted, now.monotonic);
+        }
+        courier.observe(state.guards.states(now.monotonic), now);
     }
 
     /// Does what time alone does, and tells the metrics what nobody else tells them.

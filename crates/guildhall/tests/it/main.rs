@@ -12,6 +12,7 @@ mod real;
 mod registration;
 mod reported;
 mod resilient;
+mod shared;
 mod upstream;
 
 use std::time::Duration;

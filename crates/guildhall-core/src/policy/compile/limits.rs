@@ -180,6 +180,12 @@ impl RateLimitRule {
             at.field("scope"),
             "only TokenBucket can be counted exactly; leave the scope or the algorithm out",
         );
+        let shared = self.scope == Some(RateLimitScope::Shared);
+        problems.check(
+            (bucket && self.key.is_none()) || !shared,
+            at.field("scope"),
+            "only TokenBucket without a key can be shared; write Exact, or leave the scope out",
+        );
         problems.check(
             paced || self.max_wait.is_none(),
             at.field("maxWait"),

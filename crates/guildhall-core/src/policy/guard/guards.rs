@@ -20,7 +20,8 @@ use super::{
     key::{OfRule, OfService},
     limits::{Limit, Limits, Machine},
     ruled::Ruled,
-    shelf::Shelf,
+    share::Granted,
+    shelf::{Known, Shelf},
     way::{FallbackGuard, Guard, HedgeGuard, RetryGuard, Rules, Shell, Way},
 };
 use crate::{
@@ -266,7 +267,12 @@ impl<S: Shell> Guards<S> {
         // Counted by the policy that has the rules, whichever one a refusal names.
         let origin = merged.origins.get("rateLimit.rules");
         let counted_by = origin.map_or(&rule.source, |origin| &origin.source).clone();
-        let limits = rule.config.into_iter().map(|limit| {
+        let built_in = counted_by.is_built_in();
+        let limits = rule.config.into_iter().map(|mut limit| {
+            if built_in && limit.scope == RateLimitScope::Shared {
+                // Nobody divides what stands in a program.
+                limit.scope = RateLimitScope::Local;
+            }
             let key = OfRule::new(&counted_by, &limit.name, at.tried);
             // What a program has as its defaults is the program's own.
             let exact = limit.scope == RateLimitScope::Exact && !counted_by.is_built_in();
@@ -279,6 +285,9 @@ impl<S: Shell> Guards<S> {
                 | Limiter::LeakyQueue { quota, .. } => quota,
                 Limiter::WarmUp(config) => config.quota(),
             };
+            // A part that was told before nobody used the machine has gone to others since.
+            let unused = |known: &Known<Machine, LimitRule>| !known.in_use();
+            let returns = self.limits.get(&key).is_some_and(unused);
             let (known, _) = self.limits.take(
                 key,
                 limit,
@@ -290,6 +299,9 @@ impl<S: Shell> Guards<S> {
                     false => *machine = Arc::new(Machine::new(new, at.now)),
                 },
             );
+            if let Some(shared) = known.machine.shared().filter(|_| returns) {
+                shared.give_back(at.now);
+            }
             Limit {
                 name,
                 key: by,
@@ -356,13 +368,35 @@ impl<S: Shell> Guards<S> {
         }
     }
 
-    /// Does what time alone does: ends orders and rounds of probes that are over, sweeps for outliers, forgets machines
+    /// Tells a limit that many hold to what its part is from now on. One that no way uses has none.
+    pub fn grant(&mut self, granted: &Granted, now: Instant) {
+        let known = self.limits.get(&OfRule::of(&granted.limit));
+        if let Some(known) = known.filter(|known| known.in_use())
+            && let Some(shared) = known.machine.shared()
+        {
+            shared.give(granted.part, now);
+        }
+    }
+
+    /// Measures what limits that many hold to are asked for.
+    fn measure(&self, now: Instant) {
+        for known in self.limits.all() {
+            match known.machine.shared() {
+                Some(shared) if known.in_use() => shared.observe(known.tally.came(), now),
+                Some(shared) => shared.give_back(now),
+                None => {}
+            }
+        }
+    }
+
+    /// Does what time alone does: ends orders and rounds of probes that are over, sweeps for outliers, measures demand, forgets machines
     /// that were not used for [`KEPT`]. Call it about every second. Returns what happened to endpoints.
     pub fn sweep(&mut self, now: Instant) -> Vec<Ejection<S::Endpoint>> {
         for (_, known) in self.breakers.used() {
             // Who looks at the breakers sees it.
             let _ = known.machine.tick(now);
         }
+        self.measure(now);
         let mut ejections = Vec::new();
         let outliers = &self.outliers;
         self.sweeps.retain_mut(|(key, due)| {

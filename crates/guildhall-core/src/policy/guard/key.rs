@@ -4,6 +4,7 @@ use crate::{
     document::Namespace,
     policy::{
         effective::{Effective, Source},
+        guard::share::{PolicyName, SharedLimit},
         spec::TargetKind,
         target::Target,
     },
@@ -63,6 +64,31 @@ impl OfRule {
             target: source.target.clone(),
             rule: rule.to_owned(),
             tried,
+        }
+    }
+
+    /// The same limit wherever it is held to.
+    pub(super) fn of(limit: &SharedLimit) -> Self {
+        let SharedLimit {
+            policy,
+            under,
+            name,
+            dry_run,
+        } = limit;
+        Self {
+            namespace: policy.namespace.clone(),
+            policy: policy.name.clone(),
+            target: under.clone(),
+            rule: name.clone(),
+            tried: *dry_run,
+        }
+    }
+
+    /// The policy that has the rule.
+    pub(super) fn owner(&self) -> PolicyName {
+        PolicyName {
+            namespace: self.namespace.clone(),
+            name: self.policy.clone(),
         }
     }
 

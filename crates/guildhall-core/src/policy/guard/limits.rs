@@ -18,11 +18,13 @@ use guildhall_resilience::{
 use super::{
     exact::{Asked, Asking},
     rejected::Rejected,
+    share::{PolicyName, Share, Shared},
     state::Tally,
 };
 use crate::policy::{
     compile::{KeyedBy, LimitRule, Limiter},
     effective::Source,
+    spec::RateLimitScope,
 };
 
 /// The limits on a way; a request must pass all of them.
@@ -57,6 +59,7 @@ pub struct Limit {
 #[derive(Debug)]
 pub(super) enum Machine {
     Bucket(Gcra),
+    Shared(Shared),
     Keyed(Keyed<String>),
     Window(SlidingWindow),
     Leaky(LeakyQueue),
@@ -258,6 +261,9 @@ impl Machine {
                     Err(_) => Self::Bucket(Gcra::new(quota, now)),
                 }
             }
+            (Limiter::TokenBucket(quota), None) if rule.scope == RateLimitScope::Shared => {
+                Self::Shared(Shared::new(quota, now))
+            }
             (Limiter::TokenBucket(quota), None) => Self::Bucket(Gcra::new(quota, now)),
             (Limiter::SlidingWindow(quota), _) => Self::Window(SlidingWindow::new(quota, now)),
             (Limiter::LeakyQueue { quota, max_wait }, _) => {
@@ -271,6 +277,7 @@ impl Machine {
     pub(super) fn reconfigure(&self, rule: &LimitRule, now: Instant) {
         match (self, rule.limiter) {
             (Self::Bucket(machine), Limiter::TokenBucket(quota)) => machine.reconfigure(quota, now),
+            (Self::Shared(machine), Limiter::TokenBucket(quota)) => machine.reconfigure(quota, now),
             (Self::Keyed(machine), Limiter::TokenBucket(quota)) => machine.reconfigure(quota, now),
             (Self::Window(machine), Limiter::SlidingWindow(quota)) => {
                 machine.reconfigure(quota, now);
@@ -284,6 +291,18 @@ impl Machine {
         }
     }
 
+    /// What it has of its limit, where others have the rest; `policy` has the rule.
+    pub(super) fn share(&self, policy: impl FnOnce() -> PolicyName) -> Option<Share> {
+        self.shared().map(|shared| shared.share(policy()))
+    }
+
+    pub(super) fn shared(&self) -> Option<&Shared> {
+        match self {
+            Self::Shared(shared) => Some(shared),
+            _ => None,
+        }
+    }
+
     pub(super) fn check<'a>(
         &self,
         by: Option<&KeyedBy>,
@@ -292,6 +311,10 @@ impl Machine {
     ) -> Result<Admitted, Limited> {
         match self {
             Self::Bucket(machine) => machine
+                .check(now)
+                .map(|allowed| Admitted::Status(allowed.status())),
+            Self::Shared(machine) => machine
+                .gcra()
                 .check(now)
                 .map(|allowed| Admitted::Status(allowed.status())),
             Self::Keyed(machine) => {

@@ -27,6 +27,8 @@
 //! A rate limit of scope `Exact` is several processes' count: [`Limits::ask`] says what to ask of whoever counts, and
 //! [`Asking::answered`] takes the answer, or the lack of one.
 //!
+//! One of scope `Shared` is divided: this process' part of it is told by [`Guards::grant`], and gone once no way uses it.
+//!
 //! What an edit keeps is told in [`compile`](mod@super::compile). A machine that no way uses is kept for ten minutes
 //! ([`KEPT`]), so that a rule that is taken back finds it again.
 //!
@@ -110,6 +112,7 @@ mod orders;
 mod rejected;
 mod rows;
 mod ruled;
+mod share;
 mod shelf;
 mod state;
 mod trial;
@@ -119,6 +122,7 @@ pub use exact::{Asked, Asking};
 pub use guards::{Ejection, Guards, KEPT, MOST};
 pub use limits::{Limit, Limits, Line, Pass};
 pub use rejected::Rejected;
+pub use share::{Granted, PolicyName, Share, SharedLimit};
 pub use state::{GuardState, Guarded, Measured, Tally};
 pub use trial::Trial;
 pub use way::{Ended, FallbackGuard, Guard, HedgeGuard, Kept, RetryGuard, Rules, Shell, Way};

@@ -62,6 +62,7 @@ impl<S: Shell> Guards<S> {
             measured: Measured::RateLimit {
                 passed: known.tally.passed(),
                 refused: known.tally.refused(),
+                share: known.machine.share(|| key.owner()),
             },
         });
         breakers

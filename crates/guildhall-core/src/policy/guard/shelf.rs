@@ -124,6 +124,11 @@ impl<K: Hash + Eq, M, C: PartialEq> Shelf<K, M, C> {
         self.known.iter().filter(|(_, known)| known.in_use())
     }
 
+    /// All of them, those included that are kept for their rule's return.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Known<M, C>> {
+        self.known.values()
+    }
+
     pub(super) fn get(&self, key: &K) -> Option<&Known<M, C>> {
         self.known.get(key)
     }

@@ -10,6 +10,7 @@ use std::{
 
 use guildhall_resilience::breaker::Snapshot;
 
+use super::share::Share;
 use crate::{
     policy::{compile::ForcedOrder, effective::Source, spec::Section, target::Target},
     route::table::ClusterKey,
@@ -43,6 +44,11 @@ impl Tally {
     /// How many were refused.
     pub fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
+    }
+
+    /// How many came.
+    pub(super) fn came(&self) -> u64 {
+        self.passed().wrapping_add(self.refused())
     }
 }
 
@@ -93,6 +99,8 @@ pub enum Measured {
         passed: u64,
         /// Requests that were refused.
         refused: u64,
+        /// What it has of its limit, where others have the rest.
+        share: Option<Share>,
     },
     /// A bulkhead.
     Bulkhead {

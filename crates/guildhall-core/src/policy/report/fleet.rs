@@ -48,6 +48,8 @@ pub struct FleetStatistics {
     pub states: BTreeMap<String, usize>,
     /// Their limits that are obeyed.
     pub limits: usize,
+    /// Rate limits that several of them hold to together, each counted once.
+    pub shared_limits: usize,
     /// Breakers and limits that reporters had no room for.
     #[serde(skip_serializing_if = "is_none")]
     pub omitted: u64,

@@ -1,6 +1,7 @@
 //! What gateways and SDKs report of their breakers and limits, so that a fleet's can be seen in one place.
 //!
-//! Counting stays local: nobody waits for a report, and a report decides nothing.
+//! Counting stays local: nobody waits for a report, and a report decides nothing but how limits of scope `Shared` are
+//! divided: its answer says what the reporter's part of each is from then on.
 //!
 //! ```text
 //! Guards ─▶ GuardState ─▶ Reporter (pure) ─▶ Report ─▶ ReportSink ─▶ the control plane's memory ─▶ GET …/breakers
@@ -8,7 +9,7 @@
 //!
 //! - [`Report`]: what is sent.
 //! - [`Reporter`]: decides what is told when: a transition within 100 ms, figures every second while they change,
-//!   everything every ten seconds.
+//!   limits that others hold to every three, everything every ten.
 //! - [`ReportSink`]: where reports go, in-process or far away.
 
 mod fleet;

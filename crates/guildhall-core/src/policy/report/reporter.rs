@@ -5,6 +5,7 @@
 //! |---|---|
 //! | a transition | within [`COALESCED`] of being shown, together with what else happened in that time |
 //! | figures that change | every second |
+//! | limits of scope `Shared`, changed or not | every three seconds, as the answer says what their parts are |
 //! | everything, changed or not | every ten seconds, after a report that was not taken, and where machines are gone |
 //!
 //! One report is under way at a time. One that is not taken costs nothing but time: what it told is told again, its
@@ -31,6 +32,9 @@ use crate::{
 const COALESCED: Duration = Duration::from_millis(50);
 /// How often figures that change are told.
 const FIGURES: Duration = Duration::from_secs(1);
+/// How often limits are told that others hold to, and how long a report that was not taken keeps them from it at most: a
+/// control plane that has started again waits a little longer for them before it gives anything out.
+const SHARES: Duration = Duration::from_secs(3);
 /// How often everything is told; up to a second sooner, so that a fleet that started together does not report together.
 const FULL: Duration = Duration::from_secs(10);
 /// How long after a report was not taken the next one is tried, at first; doubled each time.
@@ -72,6 +76,7 @@ struct Known {
     times: Times,
     changed: bool,
     round: u64,
+    told: Option<Instant>,
 }
 
 /// The clock's times behind a breaker's wall times, which are kept as long as these stay: two readings of two clocks never
@@ -100,6 +105,7 @@ enum Entry {
 
 #[derive(Debug)]
 struct UnderWay {
+    sequence: u64,
     since: Instant,
     full: bool,
     events: Vec<Event>,
@@ -161,7 +167,7 @@ impl Reporter {
                     self.breaker(seen, &snapshot, now);
                 }
                 (guarded, measured) => {
-                    let limit = limit(guarded, &measured, tried, policy);
+                    let limit = limit(guarded, measured, tried, policy);
                     if let Some(limit) = limit {
                         self.note(Entry::Limit(limit), Times::default());
                     }
@@ -253,6 +259,7 @@ impl Reporter {
                     changed: true,
                     round,
                     entry,
+                    told: None,
                 };
                 self.known.insert(known.entry.key(), known);
             }
@@ -289,7 +296,7 @@ impl Reporter {
         let full = self.full_wanted || last_full >= full_every;
         let due = full && (last_full >= FIGURES || self.failures > 0)
             || self.urgent_since.is_some() && last >= COALESCED
-            || last >= FIGURES && self.known.values().any(|known| known.changed);
+            || last >= FIGURES && self.known.values().any(|known| known.is_due(now));
         due.then(|| self.take(full, now))
     }
 
@@ -298,7 +305,7 @@ impl Reporter {
         let mut told: Vec<&mut Known> = self
             .known
             .values_mut()
-            .filter(|known| full || known.changed)
+            .filter(|known| full || known.is_due(now))
             .collect();
         let omitted = told.len().saturating_sub(MAX_ENTRIES);
         if omitted > 0 {
@@ -308,7 +315,7 @@ impl Reporter {
         }
         let (mut breakers, mut limits) = (Vec::new(), Vec::new());
         for known in told {
-            known.changed = false;
+            (known.changed, known.told) = (false, Some(now));
             match &known.entry {
                 Entry::Breaker(breaker) => breakers.push(breaker.clone()),
                 Entry::Limit(limit) => limits.push(limit.clone()),
@@ -323,6 +330,7 @@ impl Reporter {
             self.last_full = Some(now);
         }
         self.under_way = Some(UnderWay {
+            sequence: self.sequence,
             since: now,
             full,
             events: events.clone(),
@@ -361,20 +369,28 @@ impl Reporter {
         })
     }
 
-    /// Says what became of the report under way.
+    /// Whether it waits to hear what became of the report of this sequence. Of one that was given up nobody may say so any
+    /// more: what its answer told has been overtaken.
+    pub fn awaits(&self, sequence: u64) -> bool {
+        let under_way = self.under_way.as_ref();
+        under_way.is_some_and(|under_way| under_way.sequence == sequence)
+    }
+
+    /// Says what became of the report under way. What the answer gives is to be
+    /// [granted](crate::policy::guard::Guards::grant) before the machines are shown again.
     pub fn sent(&mut self, outcome: &Result<Received, ReportError>, now: Instant) {
         let Some(under_way) = self.under_way.take() else {
             return;
         };
         let again = match outcome {
-            Ok(Received { full: false }) => {
+            Ok(Received { full: false, .. }) => {
                 self.failures = 0;
                 self.not_before = None;
                 return;
             }
             // All that there is was not enough: as good as not taken.
-            Ok(Received { full: true }) if under_way.full => self.pause(),
-            Ok(Received { full: true }) => {
+            Ok(Received { full: true, .. }) if under_way.full => self.pause(),
+            Ok(Received { full: true, .. }) => {
                 self.last_full = None;
                 Duration::ZERO
             }
@@ -396,11 +412,25 @@ impl Reporter {
     fn pause(&mut self) -> Duration {
         let pause = PAUSE.saturating_mul(1 << self.failures.min(4));
         self.failures = self.failures.saturating_add(1);
-        pause.min(LONGEST_PAUSE)
+        let shared = self.known.values().any(|known| known.entry.is_shared());
+        pause.min(if shared { SHARES } else { LONGEST_PAUSE })
+    }
+}
+
+impl Known {
+    /// Whether there is something to tell of it.
+    fn is_due(&self, now: Instant) -> bool {
+        let since = |told| now.saturating_duration_since(told);
+        self.changed || self.entry.is_shared() && self.told.is_none_or(|told| since(told) >= SHARES)
     }
 }
 
 impl Entry {
+    /// Whether others hold to it, too.
+    fn is_shared(&self) -> bool {
+        matches!(self, Self::Limit(limit) if limit.share.is_some())
+    }
+
     fn key(&self) -> Key {
         match self {
             Self::Breaker(breaker) => breaker.key(),
@@ -408,14 +438,17 @@ impl Entry {
         }
     }
 
-    /// What is worth a place where places are few: what keeps calls away, then what has many.
-    fn interest(&self) -> (bool, u64) {
+    /// What is worth a place where places are few: what others hold to as well, and always the same of it, as a part that
+    /// is not told is given to others; then what keeps calls away, then what has many.
+    fn interest(&self) -> (bool, bool, u64) {
         match self {
+            Self::Limit(limit) if limit.share.is_some() => (true, false, 0),
             Self::Breaker(breaker) => (
+                false,
                 breaker.state != breaker::State::Closed,
                 breaker.statistics.total,
             ),
-            Self::Limit(limit) => (limit.rejected > 0, limit.passed.unwrap_or_default()),
+            Self::Limit(limit) => (false, limit.rejected > 0, limit.passed.unwrap_or_default()),
         }
     }
 }
@@ -423,7 +456,7 @@ impl Entry {
 /// A machine that is no breaker, as it is told.
 fn limit(
     guarded: Guarded,
-    measured: &Measured,
+    measured: Measured,
     dry_run: bool,
     policy: Option<PolicyRef>,
 ) -> Option<Limit> {
@@ -442,12 +475,18 @@ fn limit(
         waiting: None,
         passed: None,
         rejected,
+        share: None,
         policy,
     };
-    Some(match *measured {
+    Some(match measured {
         Measured::Breaker { .. } => return None,
-        Measured::RateLimit { passed, refused } => Limit {
+        Measured::RateLimit {
+            passed,
+            refused,
+            share,
+        } => Limit {
             passed: Some(passed),
+            share,
             ..limit(LimitKind::RateLimit, refused)
         },
         Measured::Bulkhead {

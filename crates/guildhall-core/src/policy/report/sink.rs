@@ -5,14 +5,18 @@ use std::{future::Future, pin::Pin};
 use serde::{Deserialize, Serialize};
 
 use super::Report;
+use crate::policy::guard::Granted;
 
 /// What the receiver of a report answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Received {
     /// Whether the next report is to hold everything: the receiver does not know what this one builds on.
     #[serde(default)]
     pub full: bool,
+    /// What the reporter holds to from now on, of limits in the report that many hold to. Of others nothing has changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<Granted>,
 }
 
 /// A report that was not taken. What it told is told again.

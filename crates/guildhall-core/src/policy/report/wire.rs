@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     document::{InstanceId, Namespace, Problems, ServiceName, Timestamp},
-    policy::{Source, Target},
+    policy::{
+        Source, Target,
+        guard::{Share, SharedLimit},
+    },
     route::table::{ClusterKey, Subset},
 };
 
@@ -261,6 +264,9 @@ pub struct Limit {
     /// Calls that were refused; in a dry run those that would have been.
     #[serde(default)]
     pub rejected: u64,
+    /// What the reporter has of the limit, where others have the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
     /// The policy that it obeys; absent where defaults hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyRef>,
@@ -340,6 +346,23 @@ impl Breaker {
 }
 
 impl Limit {
+    /// The namespace of what it limits: of the service that is called, or of a policy's target.
+    pub fn namespace(&self) -> Option<&Namespace> {
+        let called = self.target.as_ref().map(|target| &target.namespace);
+        called.or_else(|| self.under.as_ref().map(|under| &under.namespace))
+    }
+
+    /// Which limit it is to all who hold to it, if others do.
+    pub fn shared(&self) -> Option<SharedLimit> {
+        let share = self.share.as_ref()?;
+        Some(SharedLimit {
+            policy: share.policy.clone(),
+            under: self.under.clone()?,
+            name: self.name.clone(),
+            dry_run: self.dry_run,
+        })
+    }
+
     /// What tells it apart from others of its reporter.
     pub fn key(&self) -> Key {
         let policy = self.policy.as_ref();
@@ -402,6 +425,9 @@ impl Report {
             }
             if let Some(policy) = &limit.policy {
                 short(format_args!("{at}/policy/name"), &policy.name);
+            }
+            if let Some(share) = &limit.share {
+                short(format_args!("{at}/share/policy/name"), &share.policy.name);
             }
         }
         for (item, event) in self.events.iter().enumerate() {

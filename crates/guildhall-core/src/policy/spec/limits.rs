@@ -37,7 +37,7 @@ object! {
         /// How requests are counted.
         algorithm "algorithm": RateLimitAlgorithm, default r#""TokenBucket""#, from "Guildhall";
         optional
-        /// Who counts together. `Exact`: `TokenBucket` only.
+        /// Who counts together. `Exact`, `Shared`: `TokenBucket` only, and the latter without `key`.
         scope "scope": RateLimitScope, default r#""Local""#, from "Envoy Gateway's `rateLimit.local` and `rateLimit.global`";
         optional
         /// `TokenBucket`: each key has the limit for itself; without it all requests share one.
@@ -77,6 +77,9 @@ pub enum RateLimitScope {
     /// Each gateway and each SDK for itself.
     #[default]
     Local,
+    /// Each for itself, against its part of the limit: the control plane divides it anew every few seconds, by what each is
+    /// asked for. One that was not told its part yet lets a tenth of the limit pass.
+    Shared,
     /// All of them together, in Redis: every request asks. Where none is set, or it does not answer, each for itself.
     Exact,
 }

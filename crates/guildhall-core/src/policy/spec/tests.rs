@@ -164,6 +164,8 @@ fn what_is_out_of_limits_is_told_in_the_documents_words() {
         json!({"rateLimit": {"rules": [{"name": "a", "requests": 1, "period": "1s"}, {"name": "a", "requests": 2, "period": "1s"}]}}),
         json!({"rateLimit": {"rules": [{"name": "a", "requests": 1, "period": "1s", "algorithm": "SlidingWindow", "key": {"type": "SourceIP"}}]}}),
         json!({"rateLimit": {"rules": [{"name": "a", "requests": 1, "period": "1s", "algorithm": "SlidingWindow", "scope": "Exact"}]}}),
+        json!({"rateLimit": {"rules": [{"name": "a", "requests": 1, "period": "1s", "algorithm": "SlidingWindow", "scope": "Shared"}]}}),
+        json!({"rateLimit": {"rules": [{"name": "a", "requests": 1, "period": "1s", "key": {"type": "SourceIP"}, "scope": "Shared"}]}}),
         json!({"rateLimit": {"rules": [{"name": "a", "requests": 1, "period": "1s", "maxWait": "1s"}]}}),
         json!({"rateLimit": {"rules": [{"name": "a", "requests": 1, "period": "1s", "maxKeys": 5}]}}),
         json!({"rateLimit": {"rules": [{"name": "a", "requests": 1, "period": "1s", "key": {"type": "Header"}}]}}),

@@ -8,23 +8,32 @@ use std::{
 use guildhall_resilience::{
     Outcome,
     breaker::{self, Config, State},
+    limiter::shares::Part,
 };
 
 use guildhall_core::{
     document::{InstanceId, Namespace, ServiceName, Timestamp},
     policy::{
-        Section, Source,
-        guard::{GuardState, Guarded, Measured},
+        Section, Source, Target,
+        guard::{GuardState, Guarded, Measured, PolicyName, Share},
         report::{
             Event, Limit, MAX_ENTRIES, PolicyRef, Received, Report, ReportError, ReportedBy,
             Reporter, ReporterKind,
         },
+        spec::TargetKind,
     },
     registry::health::Moment,
     route::table::{ClusterKey, Subset},
 };
 
-const OK: Result<Received, ReportError> = Ok(Received { full: false });
+const OK: Result<Received, ReportError> = Ok(Received {
+    full: false,
+    shares: Vec::new(),
+});
+const EVERYTHING: Result<Received, ReportError> = Ok(Received {
+    full: true,
+    shares: Vec::new(),
+});
 
 fn who() -> ReportedBy {
     ReportedBy {
@@ -214,11 +223,11 @@ fn a_receiver_that_misses_something_gets_everything_at_once() {
     world.advance(1000);
     world.call(Outcome::Success);
     assert!(!world.report().unwrap().full);
-    world.reporter.sent(&Ok(Received { full: true }), world.now);
+    world.reporter.sent(&EVERYTHING, world.now);
     let all = world.report().unwrap();
     assert_eq!((all.full, all.breakers.len()), (true, 2));
     // One that is never content is treated as one that fails.
-    world.reporter.sent(&Ok(Received { full: true }), world.now);
+    world.reporter.sent(&EVERYTHING, world.now);
     assert!(world.report().is_none());
     assert!(world.advance(1000).report().is_some());
 }
@@ -255,6 +264,98 @@ fn the_least_telling_find_no_room_and_are_counted() {
     assert_eq!(problems.0[1].pointer, "/breakers/0/target/subset");
 }
 
+/// A limit that others hold to, as `Guards` shows it.
+fn shared(part: f64) -> GuardState {
+    let share = Share {
+        policy: PolicyName {
+            namespace: Namespace::default(),
+            name: "p".to_owned(),
+        },
+        part: Some(Part::from_f64(part)),
+        demand: None,
+    };
+    let under = Target {
+        kind: TargetKind::Service,
+        namespace: Namespace::default(),
+        name: "users".to_owned(),
+        section_name: None,
+    };
+    GuardState {
+        guarded: Guarded::Target {
+            target: under,
+            rule: "all".into(),
+        },
+        ..state(
+            "users",
+            Measured::RateLimit {
+                passed: 1,
+                refused: 0,
+                share: Some(share),
+            },
+        )
+    }
+}
+
+#[test]
+fn a_limit_that_others_hold_to_is_told_every_three_seconds_and_soon_after_a_failure() {
+    let mut world = World::new(&[]);
+    let mut reporter = Reporter::new(who(), 7);
+    let due = |world: &mut World, reporter: &mut Reporter, millis, part| {
+        let now = world.advance(millis).now;
+        let moment = Moment {
+            monotonic: now,
+            wall: Timestamp(0),
+        };
+        reporter.observe(
+            [
+                shared(part),
+                state("users", Measured::Deadline { refused: 0 }),
+            ],
+            moment,
+        );
+        reporter.due(now)
+    };
+    let first = due(&mut world, &mut reporter, 0, 0.5).unwrap();
+    assert_eq!((first.full, first.limits.len()), (true, 2));
+    assert!(reporter.awaits(1) && !reporter.awaits(2));
+    reporter.sent(&OK, world.now);
+    assert!(!reporter.awaits(1));
+    assert_eq!(due(&mut world, &mut reporter, 2999, 0.5), None);
+    let again = due(&mut world, &mut reporter, 1, 0.5).unwrap();
+    assert_eq!((again.full, again.limits.len()), (false, 1));
+    let told = again.limits[0].share.as_ref().unwrap();
+    assert_eq!(told.part, Some(Part::from_f64(0.5)));
+    reporter.sent(&OK, world.now);
+    // Another part is told as figures are.
+    assert_eq!(due(&mut world, &mut reporter, 999, 0.25), None);
+    assert!(due(&mut world, &mut reporter, 1, 0.25).is_some());
+
+    let away = Err(ReportError::Away("gone".to_owned()));
+    for pause in [1000, 2000, 3000, 3000] {
+        reporter.sent(&away, world.now);
+        assert_eq!(due(&mut world, &mut reporter, pause - 1, 0.25), None);
+        assert!(due(&mut world, &mut reporter, 1, 0.25).unwrap().full);
+    }
+}
+
+#[test]
+fn what_others_hold_to_always_finds_room() {
+    let names: Vec<String> = (0..MAX_ENTRIES).map(|n| format!("s{n:04}")).collect();
+    let world = World::new(&[]);
+    let mut reporter = Reporter::new(who(), 7);
+    let refused = names
+        .iter()
+        .map(|name| state(name, Measured::Deadline { refused: 9 }));
+    let moment = Moment {
+        monotonic: world.now,
+        wall: Timestamp(0),
+    };
+    reporter.observe(refused.chain([shared(0.5)]), moment);
+    let report = reporter.due(world.now).unwrap();
+    assert_eq!((report.limits.len(), report.omitted), (MAX_ENTRIES, 1));
+    assert!(report.limits[0].share.is_some());
+}
+
 #[test]
 fn a_report_reads_back() {
     let mut world = World::new(&["users"]);
@@ -277,9 +378,9 @@ fn a_report_reads_back() {
         wall: Timestamp(0),
     };
     let mut reporter = Reporter::new(who(), 1);
-    reporter.observe([state("users", bulkhead)], now);
+    reporter.observe([state("users", bulkhead), shared(0.3)], now);
     report.limits = reporter.due(world.now).unwrap().limits;
-    let Limit { limit, used, .. } = &report.limits[0];
+    let Limit { limit, used, .. } = &report.limits[1];
     assert_eq!((*limit, *used), (Some(4), Some(3)));
     let json = serde_json::to_string(&report).unwrap();
     assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);

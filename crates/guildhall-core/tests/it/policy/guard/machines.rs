@@ -49,9 +49,12 @@ fn limits_are_asked_in_turn_and_the_one_that_refuses_is_named() {
         .guards
         .states(now)
         .map(|state| match (state.guarded, state.measured) {
-            (Guarded::Target { rule, .. }, Measured::RateLimit { passed, refused }) => {
-                (rule.to_string(), passed, refused)
-            }
+            (
+                Guarded::Target { rule, .. },
+                Measured::RateLimit {
+                    passed, refused, ..
+                },
+            ) => (rule.to_string(), passed, refused),
             other => panic!("{other:?}"),
         })
         .collect();

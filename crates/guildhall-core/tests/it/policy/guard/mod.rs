@@ -3,6 +3,7 @@
 mod exact;
 mod machines;
 mod orders;
+mod shared;
 mod trials;
 
 use std::{
