@@ -8,9 +8,9 @@ use guildhall_core::config::merge::Effective as Laid;
 use guildhall_core::config::{Format, Layer, Origin, Source, merge, parse};
 use quick_cache::{Weighter, sync::Cache};
 
+use super::EffectiveQuery;
 use super::contents::entries;
 use super::inputs::{Input, tag};
-use super::{Contents, EffectiveQuery};
 use crate::Error;
 use crate::control::Shared;
 use crate::view::State;
@@ -96,7 +96,8 @@ pub(super) async fn effective(
 async fn make(shared: &Shared, inputs: &[Input], tag: &Arc<str>) -> Result<Arc<Effective>, Error> {
     let (mut contents, mut layers) = (Vec::new(), Vec::new());
     for input in inputs {
-        let content = content(&shared.contents, shared, input).await?;
+        let store = &*shared.store;
+        let content = shared.contents.get(store, &input.key, input.hash).await?;
         // Written by a newer version, maybe, whose rules are not these.
         let parsed = parse(input.format, &content).map_err(|error| {
             Error::Conflict(format!(
@@ -133,8 +134,4 @@ async fn make(shared: &Shared, inputs: &[Input], tag: &Arc<str>) -> Result<Arc<E
         origins,
         rendering: Mutex::new(None),
     }))
-}
-
-async fn content(contents: &Contents, shared: &Shared, input: &Input) -> Result<Bytes, Error> {
-    contents.get(&*shared.store, &input.key, input.hash).await
 }

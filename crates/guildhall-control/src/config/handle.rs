@@ -140,9 +140,7 @@ impl Configs {
         allowed(caller, &query)?;
         EffectiveWatch::open(&self.shared, query, known)
     }
-}
 
-impl Configs {
     /// Begins a gray release of a file, or replaces the one of its name; without a content, that one's stays.
     ///
     /// # Errors

@@ -38,5 +38,5 @@ pub use watch::EffectiveWatch;
 pub(crate) use contents::Contents;
 pub(crate) use effective::Rendered;
 pub(crate) use service::{run, scope};
-pub(crate) use table::Table;
+pub(crate) use table::ListenerTable;
 pub(crate) use write::{Asked, write};

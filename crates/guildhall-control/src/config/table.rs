@@ -12,7 +12,7 @@ use crate::{Error, clock};
 
 /// The table, and who is woken when a listener failed.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct ListenerTable {
     listeners: Mutex<Listeners>,
     most: usize,
     failed: Notify,
@@ -25,7 +25,7 @@ pub(super) struct Seat {
     instance: Arc<str>,
 }
 
-impl Table {
+impl ListenerTable {
     pub(crate) fn new(options: &ConfigOptions) -> Self {
         Self {
             listeners: Mutex::default(),
