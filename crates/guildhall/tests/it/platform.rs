@@ -17,7 +17,7 @@ use axum::{
 };
 use guildhall_api::wire::{Code, HeartbeatAnswer, Problem, ReportBody, WatchEvent};
 use guildhall_core::{
-    document::{Body as DocumentBody, Document, Index, Kind, Namespace, Timestamp},
+    document::{Body as DocumentBody, Document, DocumentKey, Index, Kind, Namespace, Timestamp},
     policy::report::{Received, Report},
     registry::{CheckState, Health, InstanceStatus},
 };
@@ -367,11 +367,16 @@ async fn report(
     }
 }
 
+fn watched(key: &DocumentKey, kinds: &str, service: Option<&str>) -> bool {
+    kinds.split(',').any(|kind| kind == key.kind.plural())
+        && service.is_none_or(|service| key.service() == Some(service))
+}
+
 async fn watch(
     State(shared): State<Shared>,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Response {
-    let service = query["service"].clone();
+    let (kinds, service) = (query["kinds"].clone(), query.get("service").cloned());
     let (index, documents, events) = {
         let kept = shared.kept.lock().unwrap();
         let index = Index {
@@ -387,14 +392,14 @@ async fn watch(
     let mut first = Vec::new();
     for document in documents
         .into_iter()
-        .filter(|document| document.key().service() == Some(&service))
+        .filter(|document| watched(&document.key(), &kinds, service.as_deref()))
     {
         WatchEvent::Added(document).write(None, &mut first).unwrap();
     }
     WatchEvent::Bookmark.write(Some(index), &mut first).unwrap();
     let rest =
         futures_util::stream::unfold((events, Some(first)), move |(mut events, mut first)| {
-            let service = service.clone();
+            let (kinds, service) = (kinds.clone(), service.clone());
             async move {
                 if let Some(first) = first.take() {
                     return Some((Ok::<_, Infallible>(Bytes::from(first)), (events, None)));
@@ -406,7 +411,7 @@ async fn watch(
                         WatchEvent::Deleted(deleted) => deleted.document_key(),
                         _ => continue,
                     };
-                    if key.service() == Some(&service) && key.kind != Kind::ServiceVersion {
+                    if watched(&key, &kinds, service.as_deref()) {
                         let mut bytes = Vec::new();
                         event.write(Some(index), &mut bytes).unwrap();
                         return Some((Ok(Bytes::from(bytes)), (events, None)));

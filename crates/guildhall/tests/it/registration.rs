@@ -89,7 +89,9 @@ async fn service_version_and_instance_say_what_the_author_said() {
     );
     assert_eq!(spec["checks"][0]["interval"], "30s");
     soon("the stop", running.stop()).await;
-    assert!(platform.asked().last().unwrap().starts_with("DELETE "));
+    let asked = platform.asked();
+    let last = asked.iter().rfind(|call| call.contains("/instances/"));
+    assert!(last.unwrap().starts_with("DELETE "), "{asked:?}");
 }
 
 #[tokio::test]
