@@ -31,6 +31,7 @@ mod locks;
 mod options;
 mod platform;
 mod policies;
+mod promotion;
 mod registry;
 mod stream;
 mod transport;

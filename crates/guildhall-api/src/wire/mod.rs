@@ -15,6 +15,7 @@ mod list;
 mod lock;
 pub mod path;
 mod problem;
+mod promotion;
 mod report;
 pub mod sse;
 mod status;
@@ -41,6 +42,7 @@ pub use history::{
 pub use list::{List, ListMetadata, MAX_LIMIT};
 pub use lock::{AcquireLock, LockToken};
 pub use problem::{PROBLEM_JSON, PolicyRef, Problem};
+pub use promotion::{PromoteBody, PromotionList};
 pub use report::{HeartbeatAnswer, MaintenanceBody, ReportBody};
 pub use status::{RoleStatus, Status, StoreStatus};
 pub use timeline::Timeline;

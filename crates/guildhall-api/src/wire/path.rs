@@ -90,6 +90,11 @@ pub fn gray(key: &DocumentKey, name: &str) -> String {
     format!("{}/gray/{}", document(key), encode(name))
 }
 
+/// Where a file of configuration is promoted from.
+pub fn promote(key: &DocumentKey) -> String {
+    format!("{}/promote", document(key))
+}
+
 /// A document's versions.
 pub fn history(key: &DocumentKey) -> String {
     format!("{}/history", document(key))

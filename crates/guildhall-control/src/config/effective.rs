@@ -93,7 +93,11 @@ pub(super) async fn effective(
     shared.rendered.kept.get_or_insert_async(&tag, make).await
 }
 
-async fn make(shared: &Shared, inputs: &[Input], tag: &Arc<str>) -> Result<Arc<Effective>, Error> {
+pub(super) async fn make(
+    shared: &Shared,
+    inputs: &[Input],
+    tag: &Arc<str>,
+) -> Result<Arc<Effective>, Error> {
     let (mut contents, mut layers) = (Vec::new(), Vec::new());
     for input in inputs {
         let store = &*shared.store;

@@ -10,6 +10,7 @@ use guildhall_core::document::{DocumentKey, Object};
 
 use super::effective::{self, Effective};
 use super::gray;
+use super::promote::{self, Promote, Promoted};
 use super::{EffectiveQuery, EffectiveWatch, write};
 use crate::Error;
 use crate::control::Shared;
@@ -40,6 +41,7 @@ impl Configs {
         let asked = write::Asked::Content {
             key,
             content,
+            format: None,
             media_type,
         };
         write::write(&self.shared, caller, asked, options).await
@@ -181,6 +183,21 @@ impl Configs {
         options: WriteOptions,
     ) -> Result<Written, Error> {
         gray::abort(&self.shared, caller, key, name, options).await
+    }
+
+    /// Releases in one environment what another one has, in one transaction, and says what that means for its readers;
+    /// with `dry_run` it says so and writes nothing. Files that are the same already are left as they are.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]: it takes the right to read what is promoted and to write where it goes; [`Error::Invalid`],
+    /// [`Error::NotFound`], [`Error::NoVersion`]; those of [`Configs::release`].
+    pub async fn promote(
+        &self,
+        caller: &Caller,
+        asked: &Promote,
+        options: WriteOptions,
+    ) -> Result<Promoted, Error> {
+        promote::promote(self, caller, asked, options).await
     }
 
     /// Who reads a file from this process, what they were sent and what became of it, by instance. Who has gone is shown

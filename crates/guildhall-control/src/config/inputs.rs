@@ -45,7 +45,7 @@ pub(super) struct Input {
 
 impl EffectiveQuery {
     /// The names that the file may be made of, the most general first.
-    fn names(&self) -> impl Iterator<Item = String> + use<> {
+    pub(super) fn names(&self) -> impl Iterator<Item = String> + use<> {
         let parsed = ConfigName::parse(&self.key.name);
         let names = parsed.map_or_else(|_| Vec::new(), ConfigName::inputs);
         let names: Vec<String> = names.iter().map(ConfigName::to_string).collect();

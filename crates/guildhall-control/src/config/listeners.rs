@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use guildhall_core::config::{ListenerRow, ListenerState, Running, Source};
-use guildhall_core::document::{DocumentKey, Timestamp};
+use guildhall_core::config::{Audience as Readership, ListenerRow, ListenerState, Running, Source};
+use guildhall_core::document::{DocumentKey, Namespace, Timestamp};
 use guildhall_core::registry::health::Moment;
 
 /// How long a listener is shown after its watch ended.
@@ -200,6 +200,27 @@ impl Listeners {
         of_file.map(row).collect()
     }
 
+    /// The files that somebody reads, in a namespace.
+    pub(super) fn read_in(&self, namespace: &Namespace) -> Vec<Arc<str>> {
+        let files = self.files.keys();
+        let files = files.filter(|file| file.namespace == *namespace);
+        files.map(|file| Arc::clone(&file.name)).collect()
+    }
+
+    /// How many watch a file, and the ids of the first `most` of them.
+    pub(super) fn watching(&self, file: &DocumentKey, most: usize) -> Readership {
+        let of_file = self.files.get(file).into_iter().flatten();
+        let watching = of_file.filter(|(_, known)| known.watches > 0);
+        let mut found = Readership::default();
+        for (instance, _) in watching {
+            found.count += 1;
+            if found.instances.len() < most {
+                found.instances.push(instance.to_string());
+            }
+        }
+        found
+    }
+
     /// Those who were sent the gray release `name` of `config`.
     pub(super) fn audience(&self, config: &DocumentKey, name: &str) -> Vec<Audience> {
         let mut audience = Vec::new();
@@ -235,7 +256,7 @@ impl Listeners {
 
 #[cfg(test)]
 mod tests {
-    use guildhall_core::document::{Kind, Namespace};
+    use guildhall_core::document::Kind;
 
     use super::*;
 

@@ -12,6 +12,7 @@
 //! - `effective`: what they come to.
 //! - `watch`: a reader who waits for it to change.
 //! - `listeners`, `table`: who reads what, and what became of it.
+//! - `promote`, `report`: what one environment runs released in another, and what that means there.
 //! - `gray`: contents that some get before the others; `judge`, `service`: how they are taken back by themselves.
 //!
 //! What a reader has is named by a tag that covers every input; a watch compares tags and needs no history.
@@ -24,6 +25,8 @@ mod inputs;
 mod judge;
 mod listeners;
 mod options;
+mod promote;
+mod report;
 mod service;
 mod table;
 mod watch;
@@ -33,6 +36,7 @@ pub use effective::Effective;
 pub use handle::Configs;
 pub use inputs::{EffectiveQuery, Reader};
 pub use options::ConfigOptions;
+pub use promote::{Promote, Promoted};
 pub use watch::EffectiveWatch;
 
 pub(crate) use contents::Contents;

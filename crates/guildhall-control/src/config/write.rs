@@ -22,6 +22,8 @@ pub(crate) enum Asked<'a> {
     Content {
         key: &'a DocumentKey,
         content: Bytes,
+        /// How it is written, where that is known.
+        format: Option<Format>,
         media_type: Option<&'a str>,
     },
     /// The document that is there, changed.
@@ -29,6 +31,13 @@ pub(crate) enum Asked<'a> {
         key: &'a DocumentKey,
         change: &'a (dyn Fn(&mut Config) -> Result<(), Error> + Sync),
     },
+}
+
+/// One release among those that are made together.
+pub(super) struct Release<'a> {
+    pub(super) asked: Asked<'a>,
+    pub(super) precondition: Precondition,
+    pub(super) note: Note,
 }
 
 /// A document on its way: what of it is to be kept.
@@ -66,40 +75,64 @@ pub(crate) async fn write(
     options: WriteOptions,
 ) -> Result<Written, Error> {
     let key = asked.key();
-    authorize(
-        caller,
-        Verb::Write,
-        Some(Kind::Config),
-        Some(&key.namespace),
-        Some(&key.name),
-    )?;
-    let comment = options.comment()?;
+    let release = Release {
+        asked,
+        precondition: options.precondition,
+        note: Note {
+            comment: options.comment()?,
+            ..Note::default()
+        },
+    };
+    let written = write_all(shared, caller, &[release], options.dry_run).await?;
+    written.into_iter().next().ok_or(Error::NotFound(key))
+}
+
+/// The same with several documents, in one transaction: all are written, or none.
+pub(super) async fn write_all(
+    shared: &Shared,
+    caller: &Caller,
+    releases: &[Release<'_>],
+    dry_run: bool,
+) -> Result<Vec<Written>, Error> {
+    for release in releases {
+        let key = release.asked.key();
+        authorize(
+            caller,
+            Verb::Write,
+            Some(Kind::Config),
+            Some(&key.namespace),
+            Some(&key.name),
+        )?;
+    }
     for _ in 0..shared.options.documents.attempts {
-        let mut draft = draft(shared, &key, &asked).await?;
-        Document::from(draft.document.clone()).validate()?;
-        admit(shared, &key, &mut draft, &asked, options.dry_run).await?;
-        // What was taken from the present document holds only while that is the present one.
-        let (precondition, is_pinned) = match (options.precondition, draft.based_on) {
-            (Precondition::None, Some(revision)) => (Precondition::Revision(revision), true),
-            (asked, _) => (asked, false),
-        };
-        let release = Put {
-            document: draft.document.into(),
-            condition: Condition::When(precondition),
-            note: Note {
-                comment: comment.clone(),
-                to: None,
-            },
-        };
-        match put(shared, caller, vec![release], Vec::new(), options.dry_run).await {
+        let mut puts = Vec::with_capacity(releases.len());
+        let mut is_pinned = false;
+        for release in releases {
+            let key = release.asked.key();
+            let mut draft = draft(shared, &key, &release.asked).await?;
+            Document::from(draft.document.clone()).validate()?;
+            admit(shared, &key, &mut draft, &release.asked, dry_run).await?;
+            // What was taken from the present document holds only while that is the present one.
+            let precondition = match (release.precondition, draft.based_on) {
+                (Precondition::None, Some(revision)) => {
+                    is_pinned = true;
+                    Precondition::Revision(revision)
+                }
+                (asked, _) => asked,
+            };
+            puts.push(Put {
+                document: draft.document.into(),
+                condition: Condition::When(precondition),
+                note: release.note.clone(),
+            });
+        }
+        match put(shared, caller, puts, Vec::new(), dry_run).await {
             Err(Error::Precondition { .. }) if is_pinned => {}
-            written => {
-                let written = written?.into_iter().next();
-                return written.ok_or(Error::NotFound(key));
-            }
+            written => return written,
         }
     }
-    Err(Error::Contention(key))
+    let last = releases.last().map(|release| release.asked.key());
+    Err(last.map_or(Error::Stopped, Error::Contention))
 }
 
 /// The document to be written.
@@ -107,7 +140,9 @@ async fn draft(shared: &Shared, key: &DocumentKey, asked: &Asked<'_>) -> Result<
     let present = present(shared, key).await?;
     let based_on = present.as_ref().map(|present| present.metadata.revision);
     match asked {
-        Asked::Content { content, .. } => {
+        Asked::Content {
+            content, format, ..
+        } => {
             let mut document = match present {
                 Some(present) => Object::new(present.metadata.portable(), present.spec),
                 None => {
@@ -116,6 +151,7 @@ async fn draft(shared: &Shared, key: &DocumentKey, asked: &Asked<'_>) -> Result<
                 }
             };
             document.spec.content_hash = None;
+            document.spec.format = format.or(document.spec.format);
             Ok(Draft {
                 document,
                 content: Some(content.clone()),

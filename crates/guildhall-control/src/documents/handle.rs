@@ -115,7 +115,10 @@ impl Documents {
                 let puts = vec![Put {
                     document,
                     condition: Condition::When(precondition),
-                    note: Note { comment, to: None },
+                    note: Note {
+                        comment,
+                        ..Note::default()
+                    },
                 }];
                 let written = put(&self.shared, caller, puts, Vec::new(), dry_run).await?;
                 written.into_iter().next().ok_or(Error::NotFound(key))
@@ -137,7 +140,7 @@ impl Documents {
     ) -> Result<Index, Error> {
         let note = Note {
             comment: options.comment()?,
-            to: None,
+            ..Note::default()
         };
         let WriteOptions {
             precondition,

@@ -159,6 +159,7 @@ impl History {
             note: Note {
                 comment,
                 to: Some(number),
+                provenance: None,
             },
         };
         let written = put(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use guildhall_core::document::{Document, DocumentKey, Kind, Timestamp};
-use guildhall_core::history::{Act, Head, Version, VersionRef, entry_key, head_key};
+use guildhall_core::history::{Act, Head, Provenance, Version, VersionRef, entry_key, head_key};
 use guildhall_store::{BlobHash, Compare, Entry, Op, Store, Transaction};
 
 use super::HistoryOptions;
@@ -20,6 +20,8 @@ pub(crate) struct Note {
     pub(crate) comment: Option<Arc<str>>,
     /// The version that the write goes back to.
     pub(crate) to: Option<u32>,
+    /// Where what is written comes from, if not from its author.
+    pub(crate) provenance: Option<Box<Provenance>>,
 }
 
 /// A document's head as the store has it, and what is to be added.
@@ -76,6 +78,7 @@ impl<'a> Past<'a> {
             comment: Some(ADOPTED.to_owned()),
             action,
             to: None,
+            provenance: None,
         };
         current.metadata_mut().version = version.version;
         self.put(&version, Some((&current, &current.to_stored()?)))
@@ -110,6 +113,7 @@ impl<'a> Past<'a> {
             comment: note.comment.as_deref().map(str::to_owned),
             action,
             to: note.to,
+            provenance: note.provenance.clone(),
         };
         self.put(&version, document)
     }

@@ -28,6 +28,7 @@ mod measure;
 mod newer;
 mod poll;
 mod power_loss;
+mod promote;
 mod registry;
 mod secure;
 mod source;

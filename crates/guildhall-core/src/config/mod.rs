@@ -13,6 +13,7 @@
 //! - [`mod@diff`]: what changed between two contents, by value and line by line.
 //! - [`mod@merge`]: layers over each other, and where each value of the result was written.
 //! - [`seal`]: single values encrypted where they stand, bound to their place.
+//! - [`promotion`]: what it means to release in one environment what another one runs.
 //! - [`gray`]: which listeners get content before the others do.
 
 pub mod diff;
@@ -23,6 +24,7 @@ mod hash;
 mod listeners;
 pub mod merge;
 mod name;
+pub mod promotion;
 pub mod seal;
 
 pub use diff::{ContentDiff, diff, unified};
@@ -33,3 +35,4 @@ pub use hash::{ContentHash, ContentHashError};
 pub use listeners::{ListenerRow, ListenerState, Running};
 pub use merge::{Effective, Layer, MergeError, Origin, Source, merge};
 pub use name::{ConfigName, SHARED};
+pub use promotion::{Audience, Hidden, Outcome, Promotion, ReaderChange};

@@ -13,7 +13,7 @@ use crate::document::DocumentKey;
 
 pub use diff::{Change, changes, changes_of};
 pub use head::{Head, MAX_TAGS, TagError, check_tag};
-pub use version::{Act, MAX_COMMENT, Version, VersionRef, comment};
+pub use version::{Act, MAX_COMMENT, Provenance, Version, VersionRef, comment};
 
 /// The prefix of the keys that hold versions.
 pub const ENTRIES: &str = "past/entry/";

@@ -31,6 +31,18 @@ pub struct Version {
     /// Of a rollback: the version it went back to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<u32>,
+    /// Where what it says comes from, if not from its author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Box<Provenance>>,
+}
+
+/// Where what a version says comes from. What is not given does not apply.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Provenance {
+    /// The release of another environment that it was promoted from: `users/staging/app.yaml@5`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promoted_from: Option<String>,
 }
 
 /// What made a version.
@@ -218,6 +230,9 @@ mod tests {
             comment: Some("calmer".to_owned()),
             action,
             to: (action == Act::RolledBack).then_some(1),
+            provenance: Some(Box::new(Provenance {
+                promoted_from: Some("users/staging/app.yaml@5".to_owned()),
+            })),
         }
     }
 

@@ -10,7 +10,8 @@ use super::{
     Api,
     answer::Answer,
     call::Call,
-    configs, discovery, documents, fleet, history, locks, metrics, platform, policies, registry,
+    configs, discovery, documents, fleet, history, locks, metrics, platform, policies, promotions,
+    registry,
     routes::{Method as M, Resource as R},
     snapshot, watch,
 };
@@ -54,6 +55,7 @@ pub(crate) async fn dispatch(api: &Arc<Api>, call: Call) -> Result<Answer, Refus
         (R::Gray, M::Put) => configs::start_gray(api, call).await,
         (R::Gray, _) => configs::abort_gray(api, call).await,
         (R::GrayPromotion, _) => configs::promote_gray(api, call).await,
+        (R::ConfigPromotion, _) => promotions::promote(api, call).await,
         (R::Watch, _) => watch::many(api, &call).await,
         (R::Status, _) => platform::status(api, call).await,
         (R::Snapshot, M::Get) => snapshot::save(api, &call).await,

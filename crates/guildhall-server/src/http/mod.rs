@@ -23,6 +23,7 @@ mod params;
 mod platform;
 mod policies;
 pub(crate) mod problem;
+mod promotions;
 mod query;
 mod reading;
 mod registry;

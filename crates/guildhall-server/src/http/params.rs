@@ -90,6 +90,7 @@ pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static
         (Resource::ConfigContent, Method::Get) => &[VERSION, MIN_INDEX],
         (Resource::ConfigContent | Resource::Gray | Resource::GrayPromotion, _) => &[DRY_RUN],
         (Resource::Listeners, _) => &[MIN_INDEX],
+        (Resource::ConfigPromotion, _) => &[DRY_RUN, MIN_INDEX],
         (Resource::EffectiveConfig, _) => &[INSTANCE, ZONE, LABEL, ORIGINS, WAIT, WATCH, MIN_INDEX],
         (Resource::History, _) => &[LIMIT, CONTINUE, MIN_INDEX],
         (Resource::VersionDiff, _) => &[FROM, TO, MIN_INDEX],

@@ -355,3 +355,111 @@ async fn some_get_it_first_and_everyone_is_seen() {
         assert_eq!(refused.problem(), "400 bad-request", "{path}");
     }
 }
+
+#[tokio::test]
+async fn what_staging_has_is_looked_at_and_promoted() {
+    let node = node().await;
+    release(&node, "configs/users/staging/app.yaml", "pool: 9\n").await;
+    release(&node, "configs/users/staging/b.txt", "same").await;
+    release(&node, "configs/users/prod/b.txt", "same").await;
+    let first = release(&node, APP, "pool: 8\n").await;
+    let etag = first.header("etag").to_owned();
+    let promote = |file: &str| format!("configs/users/staging/{file}/promote");
+    let body = r#"{"to": "prod", "comment": "tested"}"#;
+
+    let tried = node
+        .post(&format!("{}?dryRun=true", promote("app.yaml")), body)
+        .await;
+    let item = &tried.json()["items"][0];
+    assert_eq!(
+        (&item["outcome"], &item["from"], &item["version"]),
+        (
+            &json!("updated"),
+            &json!("users/staging/app.yaml@1"),
+            &json!(1)
+        )
+    );
+    assert_eq!(item["readers"][0]["changes"][0]["after"], 9);
+    assert!(tried.headers.get("guildhall-index").is_none());
+
+    let shown = run(
+        &node,
+        &[
+            "config",
+            "promote",
+            "users/staging",
+            "--to",
+            "prod",
+            "--dry-run",
+        ],
+    )
+    .await;
+    for part in [
+        "config/users/prod/app.yaml would change, from users/staging/app.yaml@1 (dry run)\n",
+        "-pool: 8\n+pool: 9\n",
+        "readers of users/prod/app.yaml: 0\n  /pool: 8 → 9\n",
+        "config/users/prod/b.txt is the same already: version 1 (dry run)\n",
+    ] {
+        assert!(
+            shown.out.contains(part),
+            "{part}: {} {}",
+            shown.out,
+            shown.error
+        );
+    }
+
+    let stale = node
+        .send("POST", &promote("app.yaml"), &[("if-match", "\"1\"")], body)
+        .await;
+    assert_eq!(stale.problem(), "412 precondition-failed");
+    let done = node
+        .send(
+            "POST",
+            &promote("-"),
+            &[],
+            r#"{"to": "prod", "comment": "tested"}"#,
+        )
+        .await;
+    assert_eq!(done.status, 200, "{done:?}");
+    let outcomes: Vec<Value> = done.json()["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["outcome"].clone())
+        .collect();
+    assert_eq!(outcomes, ["updated", "unchanged"]);
+    assert_ne!(node.get(APP).await.header("etag"), etag);
+    let history = node.get(&format!("{APP}/history")).await.json();
+    assert_eq!(
+        (
+            &history["items"][0]["comment"],
+            &history["items"][0]["provenance"]["promotedFrom"]
+        ),
+        (
+            &json!("promoted from users/staging/app.yaml@1: tested"),
+            &json!("users/staging/app.yaml@1")
+        )
+    );
+    for (path, body, expect) in [
+        (
+            promote("app.yaml"),
+            r#"{"to": "staging"}"#,
+            "422 invalid-document",
+        ),
+        (promote("app.yaml"), "{}", "422 invalid-document"),
+        (promote("none"), r#"{"to": "prod"}"#, "404 not-found"),
+        (
+            "configs/none/staging/-/promote".to_owned(),
+            r#"{"to": "prod"}"#,
+            "404 not-found",
+        ),
+    ] {
+        assert_eq!(
+            node.post(&path, body).await.problem(),
+            expect,
+            "{path} {body}"
+        );
+    }
+    let odd = run(&node, &["config", "promote", "users", "--to", "prod"]).await;
+    assert_eq!(odd.code, 2, "{}", odd.error);
+}

@@ -5,6 +5,7 @@ mod get;
 mod gray;
 mod list;
 mod listeners;
+mod promote;
 mod set;
 mod watch;
 
@@ -25,6 +26,7 @@ Examples:
   guildhall config edit users/prod/app.yaml
   guildhall config history users/prod/app.yaml --diff 3..5
   guildhall config rollback users/prod/app.yaml --to 3
+  guildhall config promote users/staging --to prod --dry-run
   guildhall config gray start users/prod/app.yaml blue -f new.yaml --percentage 10
   guildhall config listeners users/prod/app.yaml          who runs which version?
   guildhall config watch users/prod/app.yaml
@@ -63,6 +65,7 @@ enum Command {
         #[command(flatten)]
         back: rollback::Back,
     },
+    Promote(promote::Promote),
     Gray(gray::Gray),
     Listeners(listeners::Listeners),
     Watch(watch::Watch),
@@ -149,6 +152,7 @@ impl Config {
                 let key = file.key(&context)?;
                 back.run(context, key).await
             }
+            Command::Promote(promote) => promote.run(context).await,
             Command::Gray(gray) => gray.run(context).await,
             Command::Listeners(listeners) => listeners.run(context).await,
             Command::Watch(watch) => watch.run(context).await,

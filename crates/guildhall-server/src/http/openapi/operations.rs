@@ -313,6 +313,12 @@ fn configs() -> impl Iterator<Item = Operation> {
         row((Method::Delete, R::Gray), "/gray/{name}", "abortGray", "Takes a gray release back.", None, Answers::Written("Config")),
         row((Method::Post, R::GrayPromotion), "/gray/{name}/promote", "promoteGray", "Makes the content of a gray release the file's, and ends it.", None, Answers::Written("Config"))
             .more("An overlay is merged; comments are lost in that."),
+        row((Method::Post, R::ConfigPromotion), "/promote", "promoteConfig", "Releases in another environment what this one has: a file, or with `-` as the file all that the service has in the environment.", Some("Promote"), Answers::Json("PromotionList"))
+            .more(
+                "One transaction, of at most 24 files that differ; those that are the same already are left as they are. The target \
+                 keeps its gray releases and tags. The answer says what changes for the target's readers, what its environment says \
+                 otherwise, and who reads it; with `dryRun` it says so and writes nothing. `If-Match` is about the target.",
+            ),
     ];
     rows("configuration", CONFIGS, all)
 }

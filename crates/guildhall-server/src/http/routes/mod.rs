@@ -172,6 +172,7 @@ fn below_config<'a>(parts: [&'a str; 3], rest: &[&'a str]) -> Option<Found<'a>> 
         ["listeners", instance] => part_of(config(R::Listener, parts)?, instance),
         ["gray", name] => part_of(config(R::Gray, parts)?, name),
         ["gray", name, "promote"] => part_of(config(R::GrayPromotion, parts)?, name),
+        ["promote"] => config(R::ConfigPromotion, parts),
         _ => past(Kind::Config, config(R::History, parts)?, rest),
     }
 }

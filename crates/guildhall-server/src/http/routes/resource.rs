@@ -63,6 +63,8 @@ pub(crate) enum Resource {
     Gray,
     /// `…/configs/{service}/{environment}/{file}/gray/{name}/promote`
     GrayPromotion,
+    /// `…/configs/{service}/{environment}/{file}/promote`; `-` as the file stands for all
+    ConfigPromotion,
     /// `…/watch`
     Watch,
     /// `/api/v1/status`
@@ -84,7 +86,7 @@ pub(crate) enum Resource {
 const KINDS: usize = Kind::ALL.len();
 
 /// The resources that are not of one kind; those that are asked for most come first.
-const OTHERS: [Resource; 35] = [
+const OTHERS: [Resource; 36] = [
     Resource::Instances,
     Resource::Heartbeat,
     Resource::Watch,
@@ -97,6 +99,7 @@ const OTHERS: [Resource; 35] = [
     Resource::Listeners,
     Resource::Gray,
     Resource::GrayPromotion,
+    Resource::ConfigPromotion,
     Resource::EffectivePolicy,
     Resource::Versions,
     Resource::Check,
@@ -205,7 +208,7 @@ impl Resource {
             Self::ConfigContent => &[Get, Put],
             Self::Listener => &[Put],
             Self::Gray => &[Put, Delete],
-            Self::GrayPromotion => &[Post],
+            Self::GrayPromotion | Self::ConfigPromotion => &[Post],
             Self::Tag => &[Put, Delete],
             Self::Snapshot => &[Get, Post],
             _ => &[Get],
@@ -244,6 +247,7 @@ impl Resource {
             Self::Listener => "listener",
             Self::Gray => "gray",
             Self::GrayPromotion => "gray-promotion",
+            Self::ConfigPromotion => "config-promotion",
             Self::Watch => "watch",
             Self::Status => "status",
             Self::Snapshot => "snapshot",
