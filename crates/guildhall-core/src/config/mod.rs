@@ -14,13 +14,17 @@
 //! - [`mod@merge`]: layers over each other, and where each value of the result was written.
 //! - [`seal`]: single values encrypted where they stand, bound to their place.
 //! - [`promotion`]: what it means to release in one environment what another one runs.
+//! - [`bundle`]: many files outside the platform, as a folder or an archive.
+//! - [`import`]: files out of the exports of other systems.
 //! - [`gray`]: which listeners get content before the others do.
 
+pub mod bundle;
 pub mod diff;
 mod document;
 pub mod format;
 pub mod gray;
 mod hash;
+pub mod import;
 mod listeners;
 pub mod merge;
 mod name;

@@ -50,6 +50,12 @@ pub(crate) fn warn(text: &str) {
     let _ = writeln!(io::stderr().lock(), "warning: {text}");
 }
 
+/// Writes what a person may want to know to stderr.
+pub(crate) fn note(text: &str) {
+    // Nothing can be done when not even this can be written.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// Writes `value` as indented JSON.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let json = serde_json::to_string_pretty(value).map_err(unwritable)?;

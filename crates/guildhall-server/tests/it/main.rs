@@ -14,6 +14,7 @@ mod gateway;
 mod history;
 mod lifecycle;
 mod locks;
+mod moving;
 mod orders;
 mod outages;
 mod pitfalls;

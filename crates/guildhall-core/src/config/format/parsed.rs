@@ -44,18 +44,22 @@ pub fn parse(format: Format, bytes: &[u8]) -> Result<Parsed, ParseError> {
             "not UTF-8; save the file in that encoding, or give it the format binary",
         )
     })?;
-    let root = match format {
+    Ok(Parsed {
+        format,
+        text: Some(text.into()),
+        root: tree(format, text)?,
+        lines: Lines::new(text),
+    })
+}
+
+/// The tree of text of any size, where `format` has one.
+pub(crate) fn tree(format: Format, text: &str) -> Result<Option<Node>, ParseError> {
+    Ok(match format {
         Format::Json => Some(json::parse(text)?),
         Format::Yaml => Some(yaml::parse(text)?),
         Format::Toml => Some(toml::parse(text)?),
         Format::Properties => Some(properties::parse(text)?),
         Format::Text | Format::Binary => None,
-    };
-    Ok(Parsed {
-        format,
-        text: Some(text.into()),
-        root,
-        lines: Lines::new(text),
     })
 }
 

@@ -176,7 +176,7 @@ fn is_end(c: char) -> bool {
 }
 
 /// A key as a properties file writes it.
-pub(super) fn escape_key(key: &str) -> String {
+pub(crate) fn escape_key(key: &str) -> String {
     let mut written = String::with_capacity(key.len());
     for (n, c) in key.chars().enumerate() {
         match c {
@@ -189,7 +189,7 @@ pub(super) fn escape_key(key: &str) -> String {
 }
 
 /// A value as a properties file writes it.
-pub(super) fn escape_value(value: &str) -> String {
+pub(crate) fn escape_value(value: &str) -> String {
     let mut written = String::with_capacity(value.len());
     for (n, c) in value.chars().enumerate() {
         match c {

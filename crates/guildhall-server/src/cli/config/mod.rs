@@ -1,13 +1,21 @@
 //! `guildhall config`: the files that services read.
 
+mod archive;
 mod edit;
+mod export;
 mod get;
 mod gray;
+mod import;
 mod list;
 mod listeners;
+mod outcome;
+mod progress;
 mod promote;
+mod selection;
 mod set;
+mod take;
 mod watch;
+mod zip;
 
 use clap::{Args, Subcommand};
 use guildhall_api::client::ConfigReader;
@@ -30,6 +38,8 @@ Examples:
   guildhall config gray start users/prod/app.yaml blue -f new.yaml --percentage 10
   guildhall config listeners users/prod/app.yaml          who runs which version?
   guildhall config watch users/prod/app.yaml
+  guildhall config export --to configs/                   all files, as a folder; --to FILE.zip
+  guildhall config import nacos_config_export.zip --dry-run
 
 A file is named SERVICE/ENVIRONMENT/FILE; _ for the service or the environment means all of them share it. What a
 reader of users/prod/app.yaml gets is _/_/app.yaml, users/_/app.yaml, _/prod/app.yaml and users/prod/app.yaml, each
@@ -69,6 +79,8 @@ enum Command {
     Gray(gray::Gray),
     Listeners(listeners::Listeners),
     Watch(watch::Watch),
+    Export(export::Export),
+    Import(import::ImportFiles),
 }
 
 #[derive(Debug, Args)]
@@ -156,6 +168,8 @@ impl Config {
             Command::Gray(gray) => gray.run(context).await,
             Command::Listeners(listeners) => listeners.run(context).await,
             Command::Watch(watch) => watch.run(context).await,
+            Command::Export(export) => export.run(context).await,
+            Command::Import(import) => import.run(context).await,
         }
     }
 }
