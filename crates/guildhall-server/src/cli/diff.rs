@@ -7,8 +7,10 @@ use guildhall_core::document::Document;
 
 use super::{
     Failure, apply,
+    apply::set,
     context::Context,
-    manifest::{self, word},
+    drift,
+    manifest::{self, Manifest, word},
     output,
 };
 use crate::text_diff;
@@ -17,6 +19,9 @@ const EXAMPLES: &str = "\
 Examples:
   guildhall diff -f shop.yaml
   guildhall diff -f routes/ && echo nothing would change
+  guildhall diff -f shop/ --drift                who changed what since it was applied?
+  guildhall diff -f shop/ --drift --set shop     and what is of that set, but not in the files
+  guildhall diff -f shop/ --drift -o json
 
 The exit code is 0 if nothing would change, 9 if something would.";
 
@@ -27,32 +32,72 @@ pub(super) struct Diff {
     /// A file, a directory, or - for stdin
     #[arg(short, long = "file", value_name = "PATH", required = true)]
     files: Vec<PathBuf>,
+    /// Report what differs, who changed it, and since when
+    #[arg(long)]
+    drift: bool,
+    /// Report documents of this set that are not in the files, too
+    #[arg(long, value_name = "NAME", value_parser = set::name, requires = "drift")]
+    set: Option<String>,
+    /// Report those of all namespaces
+    #[arg(short = 'A', long, requires = "set")]
+    all_namespaces: bool,
 }
 
 impl Diff {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
-        let mut same = true;
-        for manifest in manifest::read(&self.files, &context.namespace)? {
-            for document in &manifest.documents {
-                let what = || format!("{} cannot be compared", word(&document.key()));
-                let current = apply::present(&context, document)
-                    .await
-                    .map_err(|error| Failure::call(what(), &error))?;
-                if current
-                    .as_ref()
-                    .is_none_or(|current| !current.same_intent(document))
-                {
-                    same = false;
-                    output::text(&documents(current.as_ref(), Some(document))?)?;
-                }
+        let manifests = manifest::read(&self.files, &context.namespace)?;
+        let same = match self.drift {
+            true => {
+                let namespace = (!self.all_namespaces).then_some(&context.namespace);
+                drift::report(&context, &manifests, self.set.as_deref(), namespace).await?
             }
-        }
+            false => compare(&context, manifests).await?,
+        };
         if same {
             Ok(())
         } else {
             Err(apply::different())
         }
     }
+}
+
+/// Prints what applying would change; whether that is nothing.
+async fn compare(context: &Context, manifests: Vec<Manifest>) -> Result<bool, Failure> {
+    let mut same = true;
+    for manifest in manifests {
+        let failed = |error| {
+            let what = format!("{} cannot be compared", manifest.origin);
+            Failure::call(what, &error)
+        };
+        let there = apply::present(context, &manifest.key)
+            .await
+            .map_err(failed)?;
+        // Applying leaves a document in its set.
+        let manifest = set::settled(manifest, there.as_ref(), None, false)?;
+        for document in &manifest.documents {
+            let failed = |error| {
+                let what = format!("{} cannot be compared", word(&document.key()));
+                Failure::call(what, &error)
+            };
+            let current = match document.key() == manifest.key {
+                true => there.clone(),
+                false => apply::present(context, &document.key())
+                    .await
+                    .map_err(failed)?,
+            };
+            let current = apply::comparable(context, current, document)
+                .await
+                .map_err(failed)?;
+            if current
+                .as_ref()
+                .is_none_or(|current| !current.same_intent(document))
+            {
+                same = false;
+                output::text(&documents(current.as_ref(), Some(document))?)?;
+            }
+        }
+    }
+    Ok(same)
 }
 
 /// What leads from `before` to `after`, as a unified diff of what users say in them.

@@ -76,7 +76,7 @@ impl Export {
                     let what = format!("{} cannot be exported", word(&document.key()));
                     Failure::call(what, &error)
                 };
-                let whole = inline::whole(&context, document.portable()).await;
+                let whole = inline::whole(&context, document.portable(), None).await;
                 documents.push(whole.map_err(failed)?);
             }
         }

@@ -5,17 +5,22 @@ use guildhall_api::client::ClientError;
 use guildhall_core::{
     config::Config,
     document::{Document, Object},
+    history::VersionRef,
 };
 
 use super::context::Context;
 
 /// `document` with its content instead of the content's hash, and without gray releases, which are of the moment; any
-/// other kind as it is.
-pub(super) async fn whole(context: &Context, document: Document) -> Result<Document, ClientError> {
+/// other kind as it is. `version`: it is an earlier one.
+pub(super) async fn whole(
+    context: &Context,
+    document: Document,
+    version: Option<&VersionRef>,
+) -> Result<Document, ClientError> {
     let Document::Config(config) = &document else {
         return Ok(document);
     };
-    let content = context.client.content(&config.key(), None).await?;
+    let content = context.client.content(&config.key(), version).await?;
     let (text, base64) = match std::str::from_utf8(&content) {
         Ok(text) => (Some(text.to_owned()), None),
         Err(_) => (None, Some(STANDARD.encode(&content))),
@@ -32,11 +37,12 @@ pub(super) async fn whole(context: &Context, document: Document) -> Result<Docum
 }
 
 /// `current`, which the platform has, saying as much of its content as `wanted` does: so that they are the same where
-/// `wanted` changes nothing.
+/// `wanted` changes nothing. `version`: it is an earlier one.
 pub(super) async fn like(
     context: &Context,
     current: Document,
     wanted: &Document,
+    version: Option<&VersionRef>,
 ) -> Result<Document, ClientError> {
     let (Document::Config(config), Document::Config(wanted)) = (&current, wanted) else {
         return Ok(current);
@@ -51,7 +57,7 @@ pub(super) async fn like(
     } = &wanted.spec;
     let mut said = match (content, content_base64) {
         (None, None) => Object::clone(config),
-        _ => match whole(context, current.clone()).await? {
+        _ => match whole(context, current.clone(), version).await? {
             Document::Config(whole) => {
                 let mut whole = Object::clone(&whole);
                 whole.spec.gray.clone_from(&config.spec.gray);

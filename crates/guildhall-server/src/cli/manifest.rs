@@ -213,6 +213,26 @@ fn manifest(mut value: Value, origin: String, namespace: &Namespace) -> Result<M
     })
 }
 
+/// The same manifest with a label on its document.
+pub(super) fn labelled(given: Manifest, key: &str, value: &str) -> Result<Manifest, Failure> {
+    let malformed = |error| {
+        Failure::new(
+            Exit::Failure,
+            format!("{} cannot be labelled", given.origin),
+        )
+        .why(error)
+    };
+    let mut json: Value = serde_json::from_str(&given.json).map_err(malformed)?;
+    // Both are objects, or absent: it was read as a document.
+    json["metadata"]["labels"][key] = Value::String(value.to_owned());
+    let warnings = given.warnings;
+    let labelled = manifest(json, given.origin, &given.key.namespace)?;
+    Ok(Manifest {
+        warnings,
+        ..labelled
+    })
+}
+
 /// `kind/name`, as messages name a document; with the namespace if it is not the default one.
 pub(super) fn word(key: &DocumentKey) -> String {
     let kind = key.kind.word().to_ascii_lowercase();

@@ -12,6 +12,7 @@ mod config;
 mod context;
 mod delete;
 mod diff;
+mod drift;
 mod exit;
 mod export;
 mod failure;
