@@ -51,6 +51,19 @@ pub enum Error {
         /// Those it has.
         known: Vec<String>,
     },
+    /// Values are to be sealed or opened, and the platform does not have the key for it.
+    #[error("{key} has sealed values: {}", no_key(wanted.as_deref()))]
+    NoSealKey {
+        /// The file.
+        key: DocumentKey,
+        /// The key's id; `None`: there is none at all.
+        wanted: Option<String>,
+    },
+    /// The system gives no random bytes.
+    #[error(
+        "the system gives no random bytes, without which nothing can be sealed; look at its log"
+    )]
+    NoRandom,
     /// The instance has no such check.
     #[error("{instance} has no check {check:?}; it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
     CheckNotFound {
@@ -159,6 +172,17 @@ fn versions(known: Option<(u32, u32)>) -> String {
             format!("it has {oldest} to {last}, and those with a tag: list its history")
         }
         None => "its history begins with its next change".to_owned(),
+    }
+}
+
+fn no_key(wanted: Option<&str>) -> String {
+    match wanted {
+        Some(id) => format!(
+            "the platform does not have the key {id:?}; add it to the file that config.seal_key_file names"
+        ),
+        None => "the platform has no key to seal with; make one with `guildhall config seal --new-key` and name its file in \
+                 config.seal_key_file"
+            .to_owned(),
     }
 }
 

@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
+use guildhall_core::config::seal::Sight;
 use guildhall_core::config::{GrayRelease, ListenerState};
 use guildhall_core::document::DocumentKey;
 use guildhall_core::history::VersionRef;
-use http::{HeaderName, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::{Client, ClientError, PutOptions, Written, call::Call, documents::prepared};
 use super::{answer::Answer, stream::EventStream};
@@ -37,6 +38,8 @@ pub struct EffectiveConfig {
     pub media_type: String,
     /// Which versions it is made of, the most general first: `users/prod/app.yaml@3`.
     pub versions: Vec<String>,
+    /// What is seen of sealed values; `None`: nothing in it is sealed.
+    pub sealed: Option<Sight>,
 }
 
 /// What a [`ConfigStream`] tells.
@@ -54,8 +57,9 @@ impl Client {
         &self,
         key: &DocumentKey,
         version: Option<&VersionRef>,
+        sight: Sight,
     ) -> Result<Bytes, ClientError> {
-        let mut query = path::QueryString::default();
+        let mut query = seen(sight);
         query.add_some(
             "version",
             version.map(|version| match version {
@@ -84,13 +88,24 @@ impl Client {
         self.call(prepared(call, options)?).await?.written()
     }
 
+    /// Seals the values of a file anew, with the platform's current key: those that another one sealed.
+    pub async fn reseal_config(
+        &self,
+        key: &DocumentKey,
+        options: &PutOptions,
+    ) -> Result<Written, ClientError> {
+        let call = Call::post(path::reseal(key));
+        self.call(prepared(call, options)?).await?.written()
+    }
+
     /// What a file comes to for those who read it.
     pub async fn effective_config(
         &self,
         key: &DocumentKey,
         reader: Option<&ConfigReader>,
+        sight: Sight,
     ) -> Result<EffectiveConfig, ClientError> {
-        let call = Call::get(path::effective_config(key)).query(asked_by(reader));
+        let call = Call::get(path::effective_config(key)).query(asked_by(reader, sight));
         effective(self.call(call).await?)
     }
 
@@ -99,8 +114,9 @@ impl Client {
         &self,
         key: &DocumentKey,
         reader: Option<&ConfigReader>,
+        sight: Sight,
     ) -> Result<ConfigOrigins, ClientError> {
-        let mut query = asked_by(reader);
+        let mut query = asked_by(reader, sight);
         query.add("origins", true);
         let call = Call::get(path::effective_config(key)).query(query);
         self.call(call).await?.json()
@@ -111,10 +127,11 @@ impl Client {
         &self,
         key: &DocumentKey,
         reader: Option<&ConfigReader>,
+        sight: Sight,
         tag: &str,
         wait: Duration,
     ) -> Result<Option<EffectiveConfig>, ClientError> {
-        let mut query = asked_by(reader);
+        let mut query = asked_by(reader, sight);
         query.add("wait", format_args!("{}ms", wait.as_millis()));
         let call = Call::get(path::effective_config(key))
             .query(query)
@@ -132,9 +149,10 @@ impl Client {
         &self,
         key: &DocumentKey,
         reader: Option<&ConfigReader>,
+        sight: Sight,
         known: Option<String>,
     ) -> ConfigStream {
-        let mut query = asked_by(reader);
+        let mut query = asked_by(reader, sight);
         query.add("watch", true);
         ConfigStream {
             stream: EventStream::new(self.clone()),
@@ -203,8 +221,14 @@ impl Client {
     }
 }
 
-fn asked_by(reader: Option<&ConfigReader>) -> path::QueryString {
+fn seen(sight: Sight) -> path::QueryString {
     let mut query = path::QueryString::default();
+    query.add_some("reveal", (sight == Sight::Revealed).then_some(true));
+    query
+}
+
+fn asked_by(reader: Option<&ConfigReader>, sight: Sight) -> path::QueryString {
+    let mut query = seen(sight);
     if let Some(reader) = reader {
         query.add("instance", &reader.instance);
         query.add_some("zone", reader.zone.as_deref());
@@ -226,7 +250,14 @@ fn effective(answer: Answer) -> Result<EffectiveConfig, ClientError> {
         .split(", ")
         .map(str::to_owned)
         .collect();
+    let sealed = match answer.headers.get(names::SEALED).map(HeaderValue::as_bytes) {
+        None => None,
+        Some(b"revealed") => Some(Sight::Revealed),
+        // Of what is not known nothing is taken for a secret that was shown.
+        Some(_) => Some(Sight::Masked),
+    };
     Ok(EffectiveConfig {
+        sealed,
         tag,
         versions,
         media_type: header(header::CONTENT_TYPE)?.to_owned(),

@@ -61,6 +61,8 @@ codes! {
     LockLost = "lock-lost", CONFLICT, "The lock is no longer held with this token";
     /// The version breaks the contract that others rely on, and the service refuses such.
     ContractBroken = "contract-broken", CONFLICT, "The new contract breaks its consumers";
+    /// Values are to be sealed or opened, and the platform does not have the key.
+    SealKeyMissing = "seal-key-missing", CONFLICT, "The key of a sealed value is missing";
     /// The list's snapshot is no longer kept.
     ContinueExpired = "continue-expired", GONE, "The list can no longer be continued";
     /// The body is larger than the call takes.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use guildhall_core::config::seal::Sight;
 use guildhall_core::config::{Format, ListenerRow, ListenerState, Origin, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,6 +26,9 @@ pub struct ConfigEvent {
     pub format: Format,
     /// What it is made of, the most general first.
     pub inputs: Vec<Arc<Source>>,
+    /// What is seen of sealed values; absent where nothing is sealed. Whatever is revealed is not for a disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Sight>,
     /// The content, where it is text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
@@ -43,6 +47,9 @@ pub struct ConfigOrigins {
     pub format: Format,
     /// What it is made of, the most general first.
     pub inputs: Vec<Arc<Source>>,
+    /// What is seen of sealed values; absent where nothing is sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Sight>,
     /// The values; absent where the format has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,

@@ -13,6 +13,8 @@ pub const WARNING: HeaderName = HeaderName::from_static("guildhall-warning");
 pub const COMMENT: HeaderName = HeaderName::from_static("guildhall-comment");
 /// Which files' versions a configuration is: `users/prod/app.yaml@3` (`…#blue` of a gray release), several separated by commas, the most general first.
 pub const CONFIG: HeaderName = HeaderName::from_static("guildhall-config");
+/// What is seen of sealed values in a content: `masked` or `revealed`; absent where nothing is sealed.
+pub const SEALED: HeaderName = HeaderName::from_static("guildhall-sealed");
 /// Why the gateway or the SDK refused a request, in one word.
 pub const REASON: HeaderName = HeaderName::from_static("guildhall-reason");
 /// The request's id; accepted from the caller or made, and carried through every hop.

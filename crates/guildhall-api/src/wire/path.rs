@@ -95,6 +95,11 @@ pub fn promote(key: &DocumentKey) -> String {
     format!("{}/promote", document(key))
 }
 
+/// Where the values of a file of configuration are sealed anew.
+pub fn reseal(key: &DocumentKey) -> String {
+    format!("{}/reseal", document(key))
+}
+
 /// A document's versions.
 pub fn history(key: &DocumentKey) -> String {
     format!("{}/history", document(key))

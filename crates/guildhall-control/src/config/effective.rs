@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use guildhall_core::config::format::render;
 use guildhall_core::config::merge::Effective as Laid;
+use guildhall_core::config::seal::Sight;
 use guildhall_core::config::{Format, Layer, Origin, Source, merge, parse};
 use quick_cache::{Weighter, sync::Cache};
 
 use super::EffectiveQuery;
 use super::contents::entries;
 use super::inputs::{Input, tag};
+use super::sealing::see;
 use crate::Error;
 use crate::control::Shared;
 use crate::view::State;
@@ -26,6 +28,8 @@ pub struct Effective {
     pub content: Bytes,
     /// What it is made of, the most general first.
     pub inputs: Vec<Arc<Source>>,
+    /// What is seen of sealed values; `None`: nothing in it is sealed.
+    pub sight: Option<Sight>,
     /// Where each value was written; empty where there is one input, or no values.
     pub origins: Vec<Origin>,
     rendering: Mutex<Option<Bytes>>,
@@ -49,17 +53,20 @@ impl Effective {
     }
 }
 
-/// What was made last, by tag.
+/// What was made last, by tag and sight.
 #[derive(Debug)]
 pub(crate) struct Rendered {
-    kept: Cache<Arc<str>, Arc<Effective>, ByBytes>,
+    kept: Cache<Seen, Arc<Effective>, ByBytes>,
 }
+
+/// Which one, and what is seen of its sealed values.
+type Seen = (Arc<str>, Sight);
 
 #[derive(Clone, Debug)]
 struct ByBytes;
 
-impl Weighter<Arc<str>, Arc<Effective>> for ByBytes {
-    fn weight(&self, _: &Arc<str>, effective: &Arc<Effective>) -> u64 {
+impl Weighter<Seen, Arc<Effective>> for ByBytes {
+    fn weight(&self, _: &Seen, effective: &Arc<Effective>) -> u64 {
         let origins = effective.origins.iter();
         let origins: usize = origins
             .map(|origin| size_of::<Origin>() + origin.pointer.len())
@@ -88,20 +95,25 @@ pub(super) async fn effective(
     if inputs.is_empty() {
         return Err(Error::NotFound(query.key.clone()));
     }
-    let tag = tag(&inputs);
-    let make = make(shared, &inputs, &tag);
-    shared.rendered.kept.get_or_insert_async(&tag, make).await
+    let seen = (tag(&inputs), query.sight);
+    let make = make(shared, &inputs, &seen);
+    shared.rendered.kept.get_or_insert_async(&seen, make).await
 }
 
 pub(super) async fn make(
     shared: &Shared,
     inputs: &[Input],
-    tag: &Arc<str>,
+    (tag, sight): &Seen,
 ) -> Result<Arc<Effective>, Error> {
+    let mut seen_sealed = None;
     let (mut contents, mut layers) = (Vec::new(), Vec::new());
     for input in inputs {
         let store = &*shared.store;
         let content = shared.contents.get(store, &input.key, input.hash).await?;
+        // Before they are merged: what is sealed opens only in its own file.
+        let seen = see(shared, &input.key, input.format, content, *sight)?;
+        let content = seen.bytes;
+        seen_sealed = seen_sealed.or(seen.sight);
         // Written by a newer version, maybe, whose rules are not these.
         let parsed = parse(input.format, &content).map_err(|error| {
             Error::Conflict(format!(
@@ -135,6 +147,7 @@ pub(super) async fn make(
             .iter()
             .map(|input| Arc::clone(&input.source))
             .collect(),
+        sight: seen_sealed,
         origins,
         rendering: Mutex::new(None),
     }))

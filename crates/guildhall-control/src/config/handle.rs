@@ -5,16 +5,29 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use guildhall_core::access::{Caller, Verb, authorize};
+use guildhall_core::config::seal::Sight;
 use guildhall_core::config::{Config, ContentDiff, Format, GrayRelease, ListenerRow, diff, parse};
 use guildhall_core::document::{DocumentKey, Object};
 
 use super::effective::{self, Effective};
 use super::gray;
 use super::promote::{self, Promote, Promoted};
+use super::sealing::{masked, see};
 use super::{EffectiveQuery, EffectiveWatch, write};
 use crate::Error;
 use crate::control::Shared;
 use crate::documents::{WriteOptions, Written};
+
+/// A content, as its reader may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// How it is written.
+    pub format: Format,
+    /// The bytes; as they were written, but for what is sealed.
+    pub bytes: Bytes,
+    /// What is seen of sealed values; `None`: nothing in it is sealed.
+    pub sight: Option<Sight>,
+}
 
 /// Files of configuration. Cheap to clone.
 #[derive(Clone)]
@@ -43,15 +56,48 @@ impl Configs {
             content,
             format: None,
             media_type,
+            sealed: &[],
         };
         write::write(&self.shared, caller, asked, options).await
     }
 
-    /// The bytes of a document that was read, live or from its history.
+    /// Seals the values of a file, and of its gray releases, with the current key: what another one sealed.
     ///
     /// # Errors
+    /// [`Error::NoSealKey`]; those of [`Configs::release`].
+    pub async fn reseal(
+        &self,
+        caller: &Caller,
+        key: &DocumentKey,
+        options: WriteOptions,
+    ) -> Result<Written, Error> {
+        write::write(&self.shared, caller, write::Asked::Reseal { key }, options).await
+    }
+
+    /// The content of a document that was read, live or from its history.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] if sealed values are to be revealed and the caller may not; [`Error::NoSealKey`],
     /// [`Error::ContentLost`], those of the store.
-    pub async fn content(&self, config: &Object<Config>) -> Result<(Format, Bytes), Error> {
+    pub async fn content(
+        &self,
+        caller: &Caller,
+        config: &Object<Config>,
+        sight: Sight,
+    ) -> Result<Content, Error> {
+        let key = config.key();
+        may_see(caller, &key, sight)?;
+        let (format, bytes) = self.kept(config).await?;
+        let seen = see(&self.shared, &key, format, bytes, sight)?;
+        Ok(Content {
+            format,
+            bytes: seen.bytes,
+            sight: seen.sight,
+        })
+    }
+
+    /// A content as it is kept.
+    pub(super) async fn kept(&self, config: &Object<Config>) -> Result<(Format, Bytes), Error> {
         let Config {
             format,
             content_hash,
@@ -68,10 +114,10 @@ impl Configs {
     }
 
     /// What leads from the content of one document to that of another; `None` stands for no content. `names` are what the
-    /// unified diff calls the two.
+    /// unified diff calls the two. Sealed values are masked; those that changed say so.
     ///
     /// # Errors
-    /// Those of [`Configs::content`].
+    /// [`Error::ContentLost`], those of the store.
     pub async fn diff(
         &self,
         before: Option<&Object<Config>>,
@@ -80,7 +126,7 @@ impl Configs {
     ) -> Result<ContentDiff, Error> {
         let none = || (Format::Text, Bytes::new());
         let read = async |config: Option<&Object<Config>>| match config {
-            Some(config) => self.content(config).await,
+            Some(config) => self.kept(config).await,
             None => Ok(none()),
         };
         let (old, new) = (read(before).await?, read(after).await?);
@@ -90,8 +136,12 @@ impl Configs {
                 .into_iter()
                 .find_map(|format| parse(format, content).ok())
         };
+        let keys = [before, after].map(|config| config.map(Object::key));
         Ok(match (parsed(&old), parsed(&new)) {
-            (Some(old), Some(new)) => diff(&old, &new, names),
+            (Some(old), Some(new)) => {
+                let (old, new) = masked(&self.shared, (old, new), &keys);
+                diff(&old, &new, names)
+            }
             _ => ContentDiff::default(),
         })
     }
@@ -251,5 +301,13 @@ fn allowed(caller: &Caller, query: &EffectiveQuery) -> Result<(), Error> {
         name,
     } = &query.key;
     authorize(caller, Verb::Read, Some(*kind), Some(namespace), Some(name))?;
+    may_see(caller, &query.key, query.sight)
+}
+
+fn may_see(caller: &Caller, key: &DocumentKey, sight: Sight) -> Result<(), Error> {
+    if sight == Sight::Revealed {
+        let (namespace, name) = (Some(&key.namespace), Some(&*key.name));
+        authorize(caller, Verb::Reveal, Some(key.kind), namespace, name)?;
+    }
     Ok(())
 }

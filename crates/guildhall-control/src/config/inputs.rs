@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use guildhall_core::config::gray::first_for;
+use guildhall_core::config::seal::Sight;
 use guildhall_core::config::{
     Config, ConfigName, ContentHash, Format, Gray, GrayRelease, Listener, Source,
 };
@@ -20,6 +21,8 @@ pub struct EffectiveQuery {
     pub key: DocumentKey,
     /// For whom; nobody in particular gets no gray release.
     pub reader: Option<Reader>,
+    /// What is seen of sealed values. To reveal them takes the right to.
+    pub sight: Sight,
 }
 
 /// An instance that reads a configuration.

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - `write`: takes a content out of the document, checks it and keeps it; the document goes the way of all documents.
+//! - `sealing`: values that are kept encrypted, masked or revealed for those who read.
 //! - `contents`: bytes by their hash.
 //! - `inputs`: which files a reader's is made of.
 //! - `effective`: what they come to.
@@ -27,16 +28,18 @@ mod listeners;
 mod options;
 mod promote;
 mod report;
+mod sealing;
 mod service;
 mod table;
 mod watch;
 mod write;
 
 pub use effective::Effective;
-pub use handle::Configs;
+pub use handle::{Configs, Content};
 pub use inputs::{EffectiveQuery, Reader};
 pub use options::ConfigOptions;
 pub use promote::{Promote, Promoted};
+pub use sealing::SealKeys;
 pub use watch::EffectiveWatch;
 
 pub(crate) use contents::Contents;

@@ -1,12 +1,16 @@
-//! How much of configuration is kept in memory.
+//! The bounds of configuration, and what seals its values.
 
-/// The bounds of configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use super::SealKeys;
+
+/// The bounds of configuration, and what seals its values.
+#[derive(Clone, Debug)]
 pub struct ConfigOptions {
     /// How many bytes of contents are kept in memory, and again as many of what they come to; 64 MiB by default.
     pub cache: u64,
     /// How many listeners are known at most, over all files; 100,000 by default.
     pub listeners: usize,
+    /// The keys that values are sealed with; without them none is.
+    pub seal_keys: SealKeys,
 }
 
 impl Default for ConfigOptions {
@@ -14,6 +18,7 @@ impl Default for ConfigOptions {
         Self {
             cache: 64 << 20,
             listeners: 100_000,
+            seal_keys: SealKeys::default(),
         }
     }
 }

@@ -7,14 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use guildhall_core::access::{Caller, Verb, authorize};
-use guildhall_core::config::{
-    Config, ConfigName, Format, Outcome, Promotion, SHARED, Source, parse, seal,
-};
+use guildhall_core::config::{Config, ConfigName, Format, Outcome, Promotion, SHARED, Source};
 use guildhall_core::document::{
     Document, DocumentKey, Index, Kind, Namespace, Object, Problems, ServiceName,
 };
 use guildhall_core::history::{self, Provenance, VersionRef};
 
+use super::sealing::for_another;
 use super::write::{self, Asked, Release, write_all};
 use super::{Configs, report};
 use crate::Error;
@@ -56,7 +55,9 @@ pub(super) struct Candidate {
     pub(super) source: Source,
     /// As it stood.
     pub(super) config: Arc<Object<Config>>,
+    /// What is sealed in it is sealed for the target.
     pub(super) content: Bytes,
+    pub(super) is_sealed: bool,
     pub(super) format: Format,
     /// The file that gets it.
     pub(super) target: DocumentKey,
@@ -209,34 +210,22 @@ async fn candidate(
             }
         }
     };
-    let (format, content) = configs.content(&config).await?;
-    unsealed(key, format, &content)?;
+    let (format, content) = configs.kept(&config).await?;
     let file = ConfigName::parse(&key.name).map_or("", |name| name.file);
+    let target = asked.key(&asked.to, file);
+    let resealed = for_another(&configs.shared, (key, &target), format, &content)?;
     Ok(Candidate {
+        is_sealed: resealed.is_some(),
         source: Source {
             config: key.name.to_string(),
             version: config.metadata.version.into(),
             gray: None,
         },
-        target: asked.key(&asked.to, file),
+        target,
         config,
-        content,
+        content: resealed.unwrap_or(content),
         format,
     })
-}
-
-/// Sealed values open in their own file only.
-fn unsealed(key: &DocumentKey, format: Format, content: &Bytes) -> Result<(), Error> {
-    let parsed = parse(format, content).map_err(|error| Error::Conflict(error.to_string()))?;
-    let sealed = seal::find(&parsed).unwrap_or_default();
-    match sealed.first() {
-        None => Ok(()),
-        Some(value) => Err(Error::Conflict(format!(
-            "{key} has sealed values ({} first), which open in that file only; release the content in the target with \
-             values sealed for it",
-            value.pointer
-        ))),
-    }
 }
 
 fn release<'a>(
@@ -256,6 +245,7 @@ fn release<'a>(
             content: candidate.content.clone(),
             format: Some(candidate.format),
             media_type: None,
+            sealed: &candidate.config.spec.sealed,
         },
         precondition,
         note: Note {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use guildhall_core::config::promotion::hidden;
+use guildhall_core::config::seal::Sight;
 use guildhall_core::config::{
     Config, ConfigName, Hidden, Origin, Outcome, Promotion, ReaderChange, SHARED, Source, parse,
 };
@@ -14,6 +15,7 @@ use serde_json::Value;
 use super::effective::{self, Effective};
 use super::inputs::{Input, tag};
 use super::promote::Candidate;
+use super::sealing::see;
 use super::{Configs, EffectiveQuery, write};
 use crate::Error;
 use crate::control::Shared;
@@ -33,20 +35,24 @@ pub(super) async fn report(
 ) -> Result<Promotion, Error> {
     let (shared, target) = (&*configs.shared, &candidate.target);
     let present = write::present(shared, target).await?;
-    let outcome = match &present {
-        None => Outcome::Created,
-        Some(present)
-            if present.spec.content_hash == candidate.config.spec.content_hash
-                && present.spec.format == Some(candidate.format) =>
-        {
-            Outcome::Unchanged
-        }
-        Some(_) => Outcome::Updated,
-    };
     let (from, to) = (candidate.source.to_string(), target.name.to_string());
     let names = (&*to, &*from);
     let diff = configs.diff(present.as_ref(), Some(&candidate.config), names);
     let diff = diff.await?;
+    let outcome = match &present {
+        None => Outcome::Created,
+        Some(present) => {
+            // What is sealed is never the same bytes.
+            let same = match candidate.is_sealed {
+                true => diff.textual.as_deref() == Some(""),
+                false => present.spec.content_hash == candidate.config.spec.content_hash,
+            };
+            match same && present.spec.format == Some(candidate.format) {
+                true => Outcome::Unchanged,
+                false => Outcome::Updated,
+            }
+        }
+    };
     let files = readers(shared, state, target);
     let more_readers = files.len().saturating_sub(READERS);
     let mut readers = Vec::new();
@@ -115,18 +121,20 @@ async fn change(
     let query = EffectiveQuery {
         key: file,
         reader: None,
+        sight: Sight::Masked,
     };
     let before = effective::effective(shared, &query, state).await.ok();
     let inputs = promoted(&query, state, candidate);
-    let (changes, error) = match effective::make(shared, &inputs, &tag(&inputs)).await {
-        Ok(after) => {
-            let before = before.as_deref().and_then(value);
-            let after = value(&after);
-            let changes = after.map(|after| changes_of(before.as_ref(), Some(&after)));
-            (changes, None)
-        }
-        Err(error) => (None, Some(error.to_string())),
-    };
+    let (changes, error) =
+        match effective::make(shared, &inputs, &(tag(&inputs), Sight::Masked)).await {
+            Ok(after) => {
+                let before = before.as_deref().and_then(value);
+                let after = value(&after);
+                let changes = after.map(|after| changes_of(before.as_ref(), Some(&after)));
+                (changes, None)
+            }
+            Err(error) => (None, Some(error.to_string())),
+        };
     ReaderChange {
         file: name,
         changes,
@@ -175,14 +183,23 @@ async fn hides(shared: &Shared, state: &State, candidate: &Candidate) -> Vec<Hid
     let query = EffectiveQuery {
         key: candidate.target.clone(),
         reader: None,
+        sight: Sight::Masked,
     };
     let mut below = query.inputs(state);
     below.retain(|input| input.key != candidate.target);
-    let Ok(found) = effective::make(shared, &below, &tag(&below)).await else {
+    let Ok(found) = effective::make(shared, &below, &(tag(&below), Sight::Masked)).await else {
         return Vec::new();
     };
-    let promoted = parse(candidate.format, &candidate.content);
-    let promoted = promoted.ok().and_then(|promoted| promoted.value());
+    let (target, format) = (&candidate.target, candidate.format);
+    let seen = see(
+        shared,
+        target,
+        format,
+        candidate.content.clone(),
+        Sight::Masked,
+    );
+    let promoted = seen.ok().and_then(|seen| parse(format, &seen.bytes).ok());
+    let promoted = promoted.and_then(|promoted| promoted.value());
     let (Some(base), Some(promoted)) = (value(&found), promoted) else {
         return Vec::new();
     };

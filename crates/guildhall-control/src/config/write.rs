@@ -8,6 +8,7 @@ use guildhall_core::config::{Config, ConfigName, ContentHash, Format, parse};
 use guildhall_core::document::{Document, DocumentKey, KeyPart, Kind, Metadata, Object, Problems};
 use guildhall_store::BlobHash;
 
+use super::sealing::Sealing;
 use crate::control::Shared;
 use crate::documents::write::{Condition, Put, put};
 use crate::documents::{Precondition, WriteOptions, Written};
@@ -25,12 +26,16 @@ pub(crate) enum Asked<'a> {
         /// How it is written, where that is known.
         format: Option<Format>,
         media_type: Option<&'a str>,
+        /// Values that are sealed from now on, beside those that are.
+        sealed: &'a [String],
     },
     /// The document that is there, changed.
     Change {
         key: &'a DocumentKey,
         change: &'a (dyn Fn(&mut Config) -> Result<(), Error> + Sync),
     },
+    /// The document that is there, its values sealed with the current key.
+    Reseal { key: &'a DocumentKey },
 }
 
 /// One release among those that are made together.
@@ -47,6 +52,8 @@ struct Draft {
     content: Option<Bytes>,
     /// The revision of the present document if this was made from it.
     based_on: Option<u64>,
+    /// The present document.
+    present: Option<Object<Config>>,
 }
 
 /// What a document says of one of its contents: the file's, or a gray release's.
@@ -54,15 +61,25 @@ struct Said {
     hash: Option<ContentHash>,
     text: Option<String>,
     base64: Option<String>,
+    /// The gray release whose it is.
+    gray: Option<String>,
     /// Where in the document, as a JSON Pointer.
     at: String,
+}
+
+/// A content that is durable, or would be.
+struct Kept {
+    hash: ContentHash,
+    size: u64,
 }
 
 impl Asked<'_> {
     fn key(&self) -> DocumentKey {
         match self {
             Self::Document(document) => document.key(),
-            Self::Content { key, .. } | Self::Change { key, .. } => DocumentKey::clone(key),
+            Self::Content { key, .. } | Self::Change { key, .. } | Self::Reseal { key } => {
+                DocumentKey::clone(key)
+            }
         }
     }
 }
@@ -138,13 +155,18 @@ pub(super) async fn write_all(
 /// The document to be written.
 async fn draft(shared: &Shared, key: &DocumentKey, asked: &Asked<'_>) -> Result<Draft, Error> {
     let present = present(shared, key).await?;
-    let based_on = present.as_ref().map(|present| present.metadata.revision);
-    match asked {
+    let mut content = None;
+    let mut based_on = present.as_ref().map(|present| present.metadata.revision);
+    let document = match asked {
         Asked::Content {
-            content, format, ..
+            content: given,
+            format,
+            sealed,
+            ..
         } => {
-            let mut document = match present {
-                Some(present) => Object::new(present.metadata.portable(), present.spec),
+            content = Some(given.clone());
+            let mut document = match &present {
+                Some(present) => copy(present),
                 None => {
                     let metadata = Metadata::named(key.namespace.clone(), &*key.name);
                     Object::new(metadata, Config::default())
@@ -152,33 +174,42 @@ async fn draft(shared: &Shared, key: &DocumentKey, asked: &Asked<'_>) -> Result<
             };
             document.spec.content_hash = None;
             document.spec.format = format.or(document.spec.format);
-            Ok(Draft {
-                document,
-                content: Some(content.clone()),
-                based_on,
-            })
+            for pointer in *sealed {
+                if !document.spec.sealed.contains(pointer) {
+                    document.spec.sealed.push(pointer.clone());
+                }
+            }
+            document
         }
         Asked::Change { change, .. } => {
-            let present = present.ok_or_else(|| Error::NotFound(key.clone()))?;
-            let mut document = Object::new(present.metadata.portable(), present.spec);
+            let present = present.as_ref();
+            let mut document = copy(present.ok_or_else(|| Error::NotFound(key.clone()))?);
             change(&mut document.spec)?;
-            Ok(Draft {
-                document,
-                content: None,
-                based_on,
-            })
+            document
+        }
+        Asked::Reseal { .. } => {
+            let present = present.as_ref();
+            copy(present.ok_or_else(|| Error::NotFound(key.clone()))?)
         }
         Asked::Document(document) => {
             let mut document = Object::clone(document);
-            let present = present.map(|present| present.spec).unwrap_or_default();
-            let took_over = take_over(&mut document.spec, &present);
-            Ok(Draft {
-                document,
-                content: None,
-                based_on: based_on.filter(|_| took_over),
-            })
+            let nothing = Config::default();
+            let known = present.as_ref().map_or(&nothing, |present| &present.spec);
+            based_on = based_on.filter(|_| take_over(&mut document.spec, known));
+            document
         }
-    }
+    };
+    Ok(Draft {
+        document,
+        content,
+        based_on,
+        present,
+    })
+}
+
+/// What is there, to be changed.
+fn copy(present: &Object<Config>) -> Object<Config> {
+    Object::new(present.metadata.portable(), present.spec.clone())
 }
 
 /// Lets contents stay that the document does not speak of; whether there were any.
@@ -230,10 +261,14 @@ async fn admit(
     };
     let file = ConfigName::parse(&key.name).map_or("", |name| name.file);
     let spec = &mut draft.document.spec;
+    let pointers = spec.sealed.clone();
+    let anew = matches!(asked, Asked::Reseal { .. });
+    let sealing = Sealing::of(shared, key, &pointers, draft.present.as_ref(), anew).await?;
     let said = Said {
         hash: spec.content_hash,
         text: spec.content.take(),
         base64: spec.content_base64.take(),
+        gray: None,
         at: "/spec".to_owned(),
     };
     let bytes = match draft.content.take() {
@@ -243,19 +278,20 @@ async fn admit(
     let format = *spec
         .format
         .get_or_insert_with(|| Format::guess(file, media_type, &bytes));
-    spec.size = Some(bytes.len() as u64);
-    spec.content_hash = Some(said.keep(shared, format, bytes, dry_run).await?);
+    let kept = said.keep(shared, &sealing, format, bytes, dry_run).await?;
+    (spec.content_hash, spec.size) = (Some(kept.hash), Some(kept.size));
     let now = clock::wall();
     for (n, gray) in spec.gray.iter_mut().enumerate() {
         let said = Said {
             hash: gray.content_hash,
             text: gray.content.take(),
             base64: gray.content_base64.take(),
+            gray: Some(gray.name.clone()),
             at: format!("/spec/gray/{n}"),
         };
         let bytes = said.bytes(shared).await?;
-        gray.size = Some(bytes.len() as u64);
-        gray.content_hash = Some(said.keep(shared, format, bytes, dry_run).await?);
+        let kept = said.keep(shared, &sealing, format, bytes, dry_run).await?;
+        (gray.content_hash, gray.size) = (Some(kept.hash), Some(kept.size));
         gray.started_at.get_or_insert(now);
     }
     Ok(())
@@ -291,22 +327,26 @@ impl Said {
         }
     }
 
-    /// Checks the bytes by their format and makes them durable.
+    /// Checks the bytes by their format, seals what is to be sealed, and makes them durable.
     async fn keep(
         &self,
         shared: &Shared,
+        sealing: &Sealing<'_>,
         format: Format,
         bytes: Bytes,
         dry_run: bool,
-    ) -> Result<ContentHash, Error> {
-        parse(format, &bytes).map_err(|error| {
+    ) -> Result<Kept, Error> {
+        let parsed = parse(format, &bytes).map_err(|error| {
             let detail = format!("not {format}: {error}");
             Problems::one(format!("{}/content", self.at), detail)
         })?;
-        match self.hash {
-            Some(hash) => Ok(hash),
-            None if dry_run => Ok(ContentHash(*BlobHash::of(&bytes).as_bytes())),
-            None => shared.contents.put(&*shared.store, bytes).await,
-        }
+        let admitted = sealing.admit(parsed, bytes, self.gray.as_deref(), &self.at)?;
+        let size = admitted.bytes.len() as u64;
+        let hash = match self.hash.filter(|_| admitted.as_given) {
+            Some(hash) => hash,
+            None if dry_run => ContentHash(*BlobHash::of(&admitted.bytes).as_bytes()),
+            None => shared.contents.put(&*shared.store, admitted.bytes).await?,
+        };
+        Ok(Kept { hash, size })
     }
 }

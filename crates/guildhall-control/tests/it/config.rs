@@ -7,6 +7,7 @@ use guildhall_control::Error;
 use guildhall_control::config::{Effective, EffectiveQuery, EffectiveWatch};
 use guildhall_control::documents::{Precondition, WriteOptions, Written};
 use guildhall_core::access::Verb;
+use guildhall_core::config::seal::Sight;
 use guildhall_core::document::{Document, DocumentKey, Kind};
 use guildhall_store::Store;
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ fn query(name: &str) -> EffectiveQuery {
     EffectiveQuery {
         key: file(name),
         reader: None,
+        sight: Sight::Masked,
     }
 }
 
@@ -64,8 +66,9 @@ impl World {
         let Ok(Document::Config(config)) = live else {
             panic!("{name} is not there: {live:?}");
         };
-        let (_, content) = self.control.configs().content(&config).await.unwrap();
-        String::from_utf8(content.to_vec()).unwrap()
+        let configs = self.control.configs();
+        let content = configs.content(&self.caller, &config, Sight::Masked).await;
+        String::from_utf8(content.unwrap().bytes.to_vec()).unwrap()
     }
 
     async fn effective(&self, name: &str) -> Result<Arc<Effective>, Error> {
@@ -391,7 +394,9 @@ async fn concurrent_releases_by_compare_and_set_are_linearizable() {
                 let Document::Config(config) = &live else {
                     panic!()
                 };
-                let (_, content) = control.configs().content(config).await.unwrap();
+                let configs = control.configs();
+                let content = configs.content(&caller, config, Sight::Masked).await;
+                let content = content.unwrap().bytes;
                 let text = String::from_utf8(content.to_vec()).unwrap();
                 let count: u32 = text.trim().rsplit(' ').next().unwrap().parse().unwrap();
                 let options = WriteOptions {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use guildhall_control::Error;
 use guildhall_control::config::{Effective, EffectiveQuery, EffectiveWatch, Reader};
 use guildhall_control::documents::WriteOptions;
+use guildhall_core::config::seal::Sight;
 use guildhall_core::config::{Config, GrayRelease, Judgement, ListenerState, gray::Match};
 use guildhall_core::document::{Document, DocumentKey, Kind};
 use guildhall_core::registry::Health;
@@ -75,6 +76,7 @@ impl World {
         let query = EffectiveQuery {
             key: file(),
             reader: Some(reader),
+            sight: Sight::Masked,
         };
         let found = self
             .control
@@ -89,6 +91,7 @@ impl World {
         let query = EffectiveQuery {
             key: file(),
             reader: Some(reader(instance)),
+            sight: Sight::Masked,
         };
         self.control
             .configs()
@@ -172,6 +175,7 @@ async fn each_instance_stays_on_its_side_and_more_of_them_only_adds() {
     let nobody = EffectiveQuery {
         key: file(),
         reader: None,
+        sight: Sight::Masked,
     };
     let plain = world
         .control
@@ -327,6 +331,7 @@ async fn listeners_tell_what_they_run_and_are_shown_a_while_longer() {
     let query = EffectiveQuery {
         key: file(),
         reader: Some(reader("u2")),
+        sight: Sight::Masked,
     };
     let refused = small.control.configs().watch(&small.caller, query, None);
     assert!(matches!(refused.err(), Some(Error::TooManyReports { .. })));

@@ -30,6 +30,7 @@ mod poll;
 mod power_loss;
 mod promote;
 mod registry;
+mod sealing;
 mod secure;
 mod source;
 mod status;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use guildhall_control::documents::WriteOptions;
 use guildhall_control::{Control, Options};
+use guildhall_core::config::seal::Sight;
 use guildhall_core::document::{Document, DocumentKey, Kind};
 use guildhall_core::history::VersionRef;
 use guildhall_store::embedded::{self, Directories, Embedded};
@@ -134,13 +135,13 @@ async fn check_releases(control: &Control, told: &Released) -> usize {
         let Some(Document::Config(config)) = recorded.unwrap().document else {
             panic!("version {number} has no document");
         };
-        let (_, content) = control
+        let content = control
             .configs()
-            .content(&config)
+            .content(&caller, &config, Sight::Masked)
             .await
             .unwrap_or_else(|error| panic!("acknowledged, and lost: {error}"));
         if let Some(told) = told.get(&version.version) {
-            assert_eq!(content, told.as_bytes(), "version {number}");
+            assert_eq!(content.bytes, told.as_bytes(), "version {number}");
             found += 1;
         }
     }

@@ -163,6 +163,7 @@ async fn the_report_says_what_readers_get_and_what_stands_in_the_way() {
             instance: "u1".into(),
             ..Reader::default()
         }),
+        sight: guildhall_core::config::seal::Sight::Masked,
     };
     let _watch = world
         .control

@@ -29,6 +29,10 @@ pub struct Config {
     /// In a write only: the content in Base64, where it is not text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_base64: Option<String>,
+    /// Values that are sealed at each write, as JSON Pointers: they are kept encrypted, and shown as `******` to whoever may
+    /// not reveal them. One that stands nowhere is passed over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sealed: Vec<String>,
     /// Contents that some readers get before the others. Of several that are for a reader, the first counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gray: Vec<GrayRelease>,
@@ -132,6 +136,9 @@ fn given_once(
 impl Config {
     /// The most gray releases of a file at a time.
     pub const MAX_GRAY: usize = 8;
+
+    /// The most values of a file that are sealed.
+    pub const MAX_SEALED: usize = 256;
 }
 
 impl Spec for Config {
@@ -160,6 +167,20 @@ impl Spec for Config {
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
         let content = (&self.content, &self.content_base64);
         given_once(content, self.content_hash, at, problems);
+        problems.check(
+            self.sealed.len() <= Self::MAX_SEALED,
+            at.field("sealed"),
+            format_args!("at most {}; seal what is around them", Self::MAX_SEALED),
+        );
+        for (n, pointer) in self.sealed.iter().enumerate() {
+            problems.check(
+                pointer.starts_with('/'),
+                at.field("sealed").item(n),
+                format_args!(
+                    "{pointer:?} is not a JSON Pointer (RFC 6901): write /db/password, for instance"
+                ),
+            );
+        }
         problems.check(
             self.gray.len() <= Self::MAX_GRAY,
             at.field("gray"),

@@ -12,7 +12,8 @@
 //! scopes = ["admin"]
 //! ```
 //!
-//! A scope is `read`, `write` or `admin`, for every namespace or, with `:name`, for one. Tokens are long random texts,
+//! A scope is `read`, `write`, `reveal` (to see what is sealed) or `admin` (all of it), for every namespace or, with
+//! `:name`, for one; each includes read. Tokens are long random texts,
 //! so a fast hash is enough, and looking one up by its hash says nothing through timing.
 
 use std::{
@@ -216,12 +217,13 @@ fn read_scope(scope: &str) -> Result<Grant, String> {
     let verb = match word {
         "read" => Verb::Read,
         "write" => Verb::Write,
+        "reveal" => Verb::Reveal,
         "admin" => Verb::Admin,
         other => {
-            let near = nearest(other, ["read", "write", "admin"]);
+            let near = nearest(other, ["read", "write", "reveal", "admin"]);
             let hint = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
             return Err(format!(
-                "scope {scope:?} is none of read, write, admin, each with :namespace or without{hint}"
+                "scope {scope:?} is none of read, write, reveal, admin, each with :namespace or without{hint}"
             ));
         }
     };

@@ -85,6 +85,7 @@ impl Failure {
             | Code::Conflict
             | Code::LockHeld
             | Code::LockLost
+            | Code::SealKeyMissing
             | Code::ContractBroken => (Exit::Conflict, ""),
             Code::Unauthenticated => (Exit::Denied, "give a token: --token or GUILDHALL_TOKEN"),
             Code::Forbidden => (Exit::Denied, ""),

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use guildhall_api::client::ClientError;
 use guildhall_core::{
-    config::Config,
+    config::{Config, seal::Sight},
     document::{Document, Object},
     history::VersionRef,
 };
@@ -20,7 +20,10 @@ pub(super) async fn whole(
     let Document::Config(config) = &document else {
         return Ok(document);
     };
-    let content = context.client.content(&config.key(), version).await?;
+    let content = context
+        .client
+        .content(&config.key(), version, Sight::Masked)
+        .await?;
     let (text, base64) = match std::str::from_utf8(&content) {
         Ok(text) => (Some(text.to_owned()), None),
         Err(_) => (None, Some(STANDARD.encode(&content))),
@@ -54,6 +57,7 @@ pub(super) async fn like(
         content,
         content_base64,
         gray: _,
+        sealed: _,
     } = &wanted.spec;
     let mut said = match (content, content_base64) {
         (None, None) => Object::clone(config),

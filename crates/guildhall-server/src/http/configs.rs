@@ -13,7 +13,7 @@ use guildhall_control::{
     config::{Effective, EffectiveQuery, EffectiveWatch, Reader},
 };
 use guildhall_core::{
-    config::{Config, GrayRelease, ListenerState, Source, parse},
+    config::{Config, GrayRelease, ListenerState, Source, parse, seal::Sight},
     document::{Document, DocumentKey, InstanceId, Kind, Object},
     history::VersionRef,
 };
@@ -35,18 +35,38 @@ pub(crate) async fn read_content(api: &Api, call: Call) -> Result<Answer, Refusa
     let key = call.key(Kind::Config)?;
     reading::settle(api, &control, &call).await?;
     let config = wanted(&control, &call, &key).await?;
-    let (format, content) = control
+    let content = control
         .configs()
-        .content(&config)
+        .content(&call.caller, &config, sight(&call)?)
         .await
         .map_err(problem::of)?;
-    let media_type = HeaderValue::from_static(format.media_type());
-    let mut answer = answer::bytes(media_type, content);
+    let media_type = HeaderValue::from_static(content.format.media_type());
+    let mut answer = answer::bytes(media_type, content.bytes);
+    say_sight(&mut answer, content.sight);
     let revision = config.metadata.revision;
     answer::set(&mut answer, header::ETAG, &names::etag(revision));
     let version = format!("{}@{}", key.name, config.metadata.version);
     answer::set(&mut answer, names::CONFIG, &version);
     Ok(answer)
+}
+
+/// What is asked to be seen of sealed values.
+fn sight(call: &Call) -> Result<Sight, Refusal> {
+    Ok(match call.query.flag(params::REVEAL)? {
+        Some(true) => Sight::Revealed,
+        _ => Sight::Masked,
+    })
+}
+
+fn say_sight(answer: &mut Answer, sight: Option<Sight>) {
+    match sight {
+        None => {}
+        Some(Sight::Masked) => answer::set(answer, names::SEALED, "masked"),
+        Some(Sight::Revealed) => {
+            answer::set(answer, names::SEALED, "revealed");
+            answer::set(answer, header::CACHE_CONTROL, "no-store");
+        }
+    }
 }
 
 /// The document as it is, or the version of it that is asked for.
@@ -89,12 +109,22 @@ pub(crate) async fn release(api: &Api, mut call: Call) -> Result<Answer, Refusal
     documents::written_answer(&written, dry_run, &[])
 }
 
+/// `POST …/configs/{service}/{environment}/{file}/reseal`
+pub(crate) async fn reseal(api: &Api, call: Call) -> Result<Answer, Refusal> {
+    let (key, options) = (call.key(Kind::Config)?, call.write_options()?);
+    let dry_run = options.dry_run;
+    let configs = api.control()?.configs();
+    let written = configs.reseal(&call.caller, &key, options).await;
+    documents::written_answer(&written.map_err(problem::of)?, dry_run, &[])
+}
+
 /// `GET …/configs/{service}/{environment}/{file}/effective`: now, once it changes, or as a stream.
 pub(crate) async fn effective(api: &Api, call: Call) -> Result<Answer, Refusal> {
     let control = api.control()?;
     let query = EffectiveQuery {
         key: call.key(Kind::Config)?,
         reader: reader(&call)?,
+        sight: sight(&call)?,
     };
     reading::settle(api, &control, &call).await?;
     let known = known(&call)?;
@@ -194,6 +224,7 @@ fn written(found: &Effective) -> Answer {
     let mut answer = answer::bytes(media_type, found.content.clone());
     answer::set(&mut answer, header::ETAG, &etag(&found.tag));
     answer::set(&mut answer, names::CONFIG, &versions(&found.inputs));
+    say_sight(&mut answer, found.sight);
     answer
 }
 
@@ -281,10 +312,12 @@ fn origins(found: &Effective) -> Result<Answer, Refusal> {
         tag: Arc::clone(&found.tag),
         format: found.format,
         inputs: found.inputs.clone(),
+        sealed: found.sight,
         value: parsed.value(),
         origins: found.origins.clone(),
     })?;
     answer::set(&mut answer, header::ETAG, &etag(&found.tag));
+    say_sight(&mut answer, found.sight);
     Ok(answer)
 }
 
@@ -315,6 +348,7 @@ fn frame(found: Result<Arc<Effective>, Error>) -> Bytes {
                 tag: Arc::clone(&found.tag),
                 format: found.format,
                 inputs: found.inputs.clone(),
+                sealed: found.sight,
                 content: None,
                 content_base64: None,
             };

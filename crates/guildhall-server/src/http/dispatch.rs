@@ -49,6 +49,7 @@ pub(crate) async fn dispatch(api: &Arc<Api>, call: Call) -> Result<Answer, Refus
         (R::Tag, _) => history::untag(api, call).await,
         (R::ConfigContent, M::Get) => configs::read_content(api, call).await,
         (R::ConfigContent, _) => configs::release(api, call).await,
+        (R::Reseal, _) => configs::reseal(api, call).await,
         (R::EffectiveConfig, _) => configs::effective(api, call).await,
         (R::Listeners, _) => configs::listeners(api, call).await,
         (R::Listener, _) => configs::listener(api, call).await,

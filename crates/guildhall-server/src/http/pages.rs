@@ -32,6 +32,7 @@ const PAGES: &[(&str, &str)] = &pages![
     "precondition-failed",
     "rate-limited",
     "read-only",
+    "seal-key-missing",
     "timeout",
     "too-many-requests",
     "unauthenticated",

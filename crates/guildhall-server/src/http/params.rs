@@ -51,6 +51,9 @@ pub(crate) const LABEL: &str = "label";
 /// Where each value of a configuration was written, instead of the configuration as it is written.
 pub(crate) const ORIGINS: &str = "origins";
 
+/// Whether sealed values are revealed.
+pub(crate) const REVEAL: &str = "reveal";
+
 /// The parameters of a read that can be a long poll or a watch.
 pub(crate) const READ: &[&str] = &[MIN_INDEX, INDEX, WAIT, WATCH];
 /// The same for a read of several documents at once, which has no stream of its own.
@@ -87,11 +90,16 @@ pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static
         (Resource::Document(_), Method::Put | Method::Delete) | (Resource::Rollback, _) => {
             &[DRY_RUN]
         }
-        (Resource::ConfigContent, Method::Get) => &[VERSION, MIN_INDEX],
-        (Resource::ConfigContent | Resource::Gray | Resource::GrayPromotion, _) => &[DRY_RUN],
+        (Resource::ConfigContent, Method::Get) => &[VERSION, REVEAL, MIN_INDEX],
+        (
+            Resource::ConfigContent | Resource::Reseal | Resource::Gray | Resource::GrayPromotion,
+            _,
+        ) => &[DRY_RUN],
         (Resource::Listeners, _) => &[MIN_INDEX],
         (Resource::ConfigPromotion, _) => &[DRY_RUN, MIN_INDEX],
-        (Resource::EffectiveConfig, _) => &[INSTANCE, ZONE, LABEL, ORIGINS, WAIT, WATCH, MIN_INDEX],
+        (Resource::EffectiveConfig, _) => &[
+            INSTANCE, ZONE, LABEL, ORIGINS, REVEAL, WAIT, WATCH, MIN_INDEX,
+        ],
         (Resource::History, _) => &[LIMIT, CONTINUE, MIN_INDEX],
         (Resource::VersionDiff, _) => &[FROM, TO, MIN_INDEX],
         (Resource::PastVersion, _) => &[MIN_INDEX],

@@ -32,6 +32,7 @@ pub(crate) fn of(error: Error) -> Refusal {
         Error::Conflict(_) | Error::Contention(_) => refuse(Code::Conflict, text),
         Error::Gone => refuse(Code::ContinueExpired, text),
         Error::BadContinue(_) => refuse(Code::BadRequest, text),
+        Error::NoSealKey { .. } => refuse(Code::SealKeyMissing, text),
         Error::ContractRefused(_) => refuse(Code::ContractBroken, text),
         Error::Held { .. } => refuse(Code::LockHeld, text),
         Error::NotHeld { .. } => refuse(Code::LockLost, text),
@@ -68,7 +69,7 @@ pub(crate) fn of(error: Error) -> Refusal {
             tracing::error!(error = %text, "a content is not what was written");
             refuse(Code::Internal, text)
         }
-        Error::Encoding(_) | Error::Store(_) => internal(&text),
+        Error::NoRandom | Error::Encoding(_) | Error::Store(_) => internal(&text),
     }
 }
 

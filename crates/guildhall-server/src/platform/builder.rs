@@ -7,7 +7,7 @@ use guildhall_control::{
     Options,
     audit::{AuditSink, FileSink, FileSinkOptions},
     checks::CheckOptions,
-    config::ConfigOptions,
+    config::{ConfigOptions, SealKeys},
     fleet::FleetOptions,
     history::HistoryOptions,
     watch::WatchOptions,
@@ -16,7 +16,7 @@ use guildhall_store::embedded::{HistoryOptions as Revisions, Options as StoreOpt
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{
-    Addresses, Plane, Platform, StartError, addresses, claim::Claim, reload, running::Parts,
+    Addresses, Plane, Platform, StartError, addresses, claim::Claim, reload, running::Parts, seal,
     traffic,
 };
 use crate::{
@@ -131,12 +131,22 @@ impl PlatformBuilder {
             gateway: None,
         };
 
+        let (seal_keys, seal_key_file) = seal::keys(&settings)?;
+        if let Some(file) = seal_key_file {
+            tasks.spawn(reload::seal_keys(
+                file,
+                seal_keys.clone(),
+                settings.auth.reload.get(),
+                reloads.clone(),
+                stopping.clone(),
+            ));
+        }
         let plane = match settings.has(Role::Control) {
             true => Some(
                 Plane::start(
                     directory.clone(),
                     store_options(&settings),
-                    control_options(&settings)?,
+                    control_options(&settings, seal_keys)?,
                 )
                 .await?,
             ),
@@ -251,7 +261,7 @@ fn store_options(settings: &Settings) -> StoreOptions {
     options
 }
 
-fn control_options(settings: &Settings) -> Result<Options, StartError> {
+fn control_options(settings: &Settings, seal_keys: SealKeys) -> Result<Options, StartError> {
     let mut sink = None;
     if settings.audit.file {
         let path = settings.server.data_dir.join("audit.jsonl");
@@ -273,6 +283,7 @@ fn control_options(settings: &Settings) -> Result<Options, StartError> {
         config: ConfigOptions {
             cache: settings.config.cache.0,
             listeners: settings.config.listeners,
+            seal_keys,
         },
         watch: WatchOptions {
             queue: settings.watch.queue,

@@ -44,6 +44,9 @@ pub enum StartError {
     /// The token file cannot be used.
     #[error(transparent)]
     Tokens(#[from] TokenFileError),
+    /// The keys of sealed values cannot be used.
+    #[error(transparent)]
+    SealKeys(#[from] super::seal::SealKeyError),
     /// The certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),

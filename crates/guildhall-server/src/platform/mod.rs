@@ -5,6 +5,7 @@
 //! - [`traffic`]: the gateway role, over a source in this process or far away.
 //! - [`claim`]: one node at a time on a data directory.
 //! - [`addresses`]: where everything listens, for people and scripts.
+//! - [`seal`]: the keys of sealed values.
 //! - [`reload`]: files that may change while the platform runs.
 
 mod addresses;
@@ -14,6 +15,7 @@ mod error;
 mod plane;
 mod reload;
 mod running;
+mod seal;
 mod traffic;
 
 pub use addresses::Addresses;

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use guildhall_control::config::SealKeys;
 use tokio::sync::watch;
+
+use super::seal::SealKeyFile;
 
 use crate::{
     auth::{Guard, TokenFile},
@@ -42,6 +45,25 @@ pub(super) async fn tokens(
             guard.replace(tokens);
         }
         Some(Err(error)) => tracing::error!(%error, "the token file has changed and cannot be used; the tokens from before stay"),
+    })
+    .await;
+}
+
+/// Takes over changes of the keys that values are sealed with. A file that cannot be used leaves them as they are.
+pub(super) async fn seal_keys(
+    mut file: SealKeyFile,
+    keys: SealKeys,
+    interval: Duration,
+    now: watch::Receiver<()>,
+    stop: watch::Receiver<bool>,
+) {
+    every(interval, now, stop, || match file.read_if_changed() {
+        None => {}
+        Some(Ok(read)) => {
+            tracing::info!(file = %file.path().display(), current = read.current(), "the keys of sealed values have changed");
+            keys.replace(read);
+        }
+        Some(Err(error)) => tracing::error!(%error, "the keys of sealed values have changed and cannot be used; those from before stay"),
     })
     .await;
 }

@@ -130,6 +130,12 @@ section! {
         cache: Size = Size(64 << 20), "\"256MiB\"";
         /// How many listeners are known at most, over all files.
         listeners: usize = 100_000, "10000";
+        /// A file with the keys that values are sealed with, a line `ID: KEY` each, the one that seals first
+        /// (`guildhall config seal --new-key`). Without keys nothing can be sealed. A change takes effect without a restart,
+        /// as often as `auth.reload` says.
+        seal_key_file: Option<PathBuf> = None, "\"/etc/guildhall/seal.keys\"";
+        /// The same keys in place, with commas between them: for the environment.
+        seal_keys: Option<Secret> = None, "\"k1: BASE64\"";
     }
 }
 

@@ -9,11 +9,12 @@ use super::{Finding, Loaded, RateLimit, Role, Settings, Source};
 /// Everything wrong with settings that parse.
 pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     let settings = &loaded.settings;
-    let rules: [(&str, Option<String>); 19] = [
+    let rules: [(&str, Option<String>); 20] = [
         ("server.roles", roles(settings)),
         ("server.control", control(settings)),
         ("api.listen", exposed(settings)),
         ("api.tls_key", tls_pair(settings)),
+        ("config.seal_keys", seal_keys_once(settings)),
         ("api.max_body", body(settings)),
         (
             "api.max_connections",
@@ -123,6 +124,12 @@ fn exposed(settings: &Settings) -> Option<String> {
              give --token-file FILE, or listen on 127.0.0.1, or accept it with --insecure"
         )
     })
+}
+
+fn seal_keys_once(settings: &Settings) -> Option<String> {
+    let config = &settings.config;
+    (config.seal_key_file.is_some() && config.seal_keys.is_some())
+        .then(|| "give the keys here or in config.seal_key_file, not both".to_owned())
 }
 
 fn tls_pair(settings: &Settings) -> Option<String> {

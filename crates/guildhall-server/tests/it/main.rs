@@ -24,6 +24,7 @@ mod process;
 mod refusals;
 mod register;
 mod registry;
+mod sealing;
 mod sets;
 mod settings;
 mod snapshot;

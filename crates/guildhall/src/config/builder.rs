@@ -5,14 +5,15 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use guildhall_api::client::{Client, ConfigItem, ConfigStream};
 use guildhall_core::{
-    config::{ConfigName, Format},
+    config::{ConfigName, Format, seal::Sight},
     document::{DocumentKey, Kind},
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use super::{
-    Config, ConfigError, ConfigVersion, Owner, Shared, copy,
+    Config, ConfigError, ConfigVersion, Owner, Shared,
+    copy::Copy,
     follow::{Follow, Given},
     layers::{self, Text},
 };
@@ -23,6 +24,10 @@ use crate::task::Task;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long it is given where there is nothing.
 const LONG_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a configuration whose sealed values are masked is refused.
+const MASKED: &str = "values of it are sealed, and it was read without them: call reveal() on the configuration, and give the \
+                      service a token with the scope reveal";
 
 type Check<T> = dyn Fn(&T) -> Result<(), String> + Send + Sync;
 
@@ -35,6 +40,7 @@ pub struct ConfigBuilder<T> {
     prefix: Option<String>,
     files: Vec<PathBuf>,
     optional: bool,
+    sight: Sight,
     check: Option<Arc<Check<T>>>,
 }
 
@@ -49,6 +55,9 @@ pub(super) struct Recipe<T> {
 impl<T: DeserializeOwned> Recipe<T> {
     /// The configuration that comes of what the platform gave, or of nothing.
     pub(super) fn make(&self, given: Option<&Given>) -> Result<T, String> {
+        if given.is_some_and(|given| given.sealed == Some(Sight::Masked)) {
+            return Err(MASKED.to_owned());
+        }
         let mut texts = self.local.clone();
         texts.extend(given.map(|given| Text {
             origin: given.versions().join(", "),
@@ -76,6 +85,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> ConfigBuilder<T> {
             prefix: None,
             files: Vec::new(),
             optional: false,
+            sight: Sight::Masked,
             check: None,
         }
     }
@@ -108,6 +118,14 @@ impl<T: DeserializeOwned + Send + Sync + 'static> ConfigBuilder<T> {
         self
     }
 
+    /// The values that are sealed in it, too. The service's token needs the scope `reveal`. Without this a configuration with
+    /// sealed values is refused: a mask is no password. The copy on disk is then encrypted with a key that is made of the
+    /// token; without a token there is none.
+    pub fn reveal(mut self) -> Self {
+        self.sight = Sight::Revealed;
+        self
+    }
+
     /// Refuses configurations that are read but make no sense, with the reason. One that is refused never gets in force.
     pub fn validate<F>(mut self, check: F) -> Self
     where
@@ -125,12 +143,12 @@ impl<T: DeserializeOwned + Send + Sync + 'static> ConfigBuilder<T> {
     pub async fn load(self) -> Result<Config<T>, ConfigError> {
         let key = self.key()?;
         let recipe = self.recipe(&key)?;
-        let copy = self
-            .owner
-            .cache
-            .as_deref()
-            .map(|folder| copy::place(folder, &key));
-        let kept = copy.as_deref().and_then(copy::read).and_then(Given::of);
+        let copy = self.owner.cache.as_deref().map(|folder| {
+            let token = self.owner.platform.as_ref();
+            let token = token.and_then(|platform| platform.token.as_deref());
+            Copy::new(folder, &key, token)
+        });
+        let kept = copy.as_ref().and_then(Copy::read);
         let client = self.owner.platform.clone().map(Client::new).transpose()?;
         let may_lack = self.optional || !self.files.is_empty();
         let patience = match kept.is_some() || may_lack {
@@ -139,7 +157,9 @@ impl<T: DeserializeOwned + Send + Sync + 'static> ConfigBuilder<T> {
         };
         let first = match &client {
             None => Ok(None),
-            Some(client) => first(client.watch_config(&key, None, None), patience).await,
+            Some(client) => {
+                first(client.watch_config(&key, None, self.sight, None), patience).await
+            }
         };
         let config = || key.name.to_string();
         let given = match (first, kept) {
@@ -181,7 +201,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> ConfigBuilder<T> {
             refused: None,
         };
         if let (Some(copy), Some(given)) = (&copy, &given) {
-            copy::write(copy, &given.event());
+            copy.write(given);
         }
         let shared = Arc::new(Shared {
             current: ArcSwap::from_pointee(made),
@@ -191,6 +211,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> ConfigBuilder<T> {
             client,
             key,
             recipe,
+            sight: self.sight,
             copy,
             shared: Arc::downgrade(&shared),
             owner: self.owner,

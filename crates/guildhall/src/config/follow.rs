@@ -1,7 +1,6 @@
 //! The task that keeps a configuration current: what is good gets in force, what is not is reported.
 
 use std::{
-    path::PathBuf,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -12,12 +11,12 @@ use guildhall_api::{
     wire::ConfigEvent,
 };
 use guildhall_core::{
-    config::{Format, Source},
+    config::{Format, Source, seal::Sight},
     document::DocumentKey,
 };
 use serde::de::DeserializeOwned;
 
-use super::{Owner, Shared, builder::Recipe, copy};
+use super::{Owner, Shared, builder::Recipe, copy::Copy};
 use crate::{clock, identity::Identity};
 
 /// How long a report that did not arrive is tried again.
@@ -30,6 +29,8 @@ pub(super) struct Given {
     pub(super) format: Format,
     pub(super) inputs: Vec<Arc<Source>>,
     pub(super) bytes: Bytes,
+    /// What is seen of sealed values.
+    pub(super) sealed: Option<Sight>,
 }
 
 impl Given {
@@ -40,6 +41,7 @@ impl Given {
                 tag: event.tag,
                 format: event.format,
                 inputs: event.inputs,
+                sealed: event.sealed,
                 bytes,
             }),
             Err(error) => {
@@ -55,6 +57,7 @@ impl Given {
             tag: Arc::clone(&self.tag),
             format: self.format,
             inputs: self.inputs.clone(),
+            sealed: self.sealed,
             content: None,
             content_base64: None,
         };
@@ -71,7 +74,8 @@ pub(super) struct Follow<T> {
     pub(super) client: Client,
     pub(super) key: DocumentKey,
     pub(super) recipe: Recipe<T>,
-    pub(super) copy: Option<PathBuf>,
+    pub(super) sight: Sight,
+    pub(super) copy: Option<Copy>,
     pub(super) shared: Weak<Shared<T>>,
     pub(super) owner: Owner,
     /// What is in force.
@@ -151,7 +155,8 @@ impl<T: DeserializeOwned> Follow<T> {
             ..ConfigReader::default()
         });
         let known = self.applied.as_ref().map(|given| given.tag.to_string());
-        self.client.watch_config(&self.key, reader.as_ref(), known)
+        self.client
+            .watch_config(&self.key, reader.as_ref(), self.sight, known)
     }
 
     /// What is to be told of what is in force.
@@ -185,7 +190,7 @@ impl<T: DeserializeOwned> Follow<T> {
                     version.refused = None;
                 });
                 if let Some(copy) = &self.copy {
-                    copy::write(copy, &given.event());
+                    copy.write(&given);
                 }
                 let report = report(Ok(()));
                 self.applied = Some(given);

@@ -9,7 +9,7 @@
 //! - `builder`: what the author says of it.
 //! - `layers`: pure: texts laid over each other and read as a `T`.
 //! - `follow`: the task that keeps it current.
-//! - `copy`: the last good one on disk.
+//! - `copy`: the last good one on disk, encrypted where it holds secrets.
 
 mod builder;
 mod copy;

@@ -191,6 +191,83 @@ async fn a_service_starts_without_the_platform_and_follows_it_when_it_is_back() 
 }
 
 #[tokio::test]
+async fn secrets_are_revealed_where_asked_for_and_reach_no_disk_in_the_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("seal.keys");
+    std::fs::write(&keys, "k: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").unwrap();
+    let tokens = folder.path().join("tokens.toml");
+    let token = |name: &str, scope: &str| {
+        format!("[[tokens]]\nname = \"{name}\"\ntoken = \"{name}-token\"\nscopes = [\"{scope}\"]\n")
+    };
+    let text = [
+        token("root", "admin"),
+        token("users", "reveal"),
+        token("other", "read"),
+    ];
+    std::fs::write(&tokens, text.concat()).unwrap();
+    let node = guildhall_server::Platform::builder()
+        .data_dir(folder.path().join("data"))
+        .roles([guildhall_server::settings::Role::Control])
+        .api_listen("127.0.0.1:0".parse().unwrap())
+        .configure(|settings| {
+            settings.config.seal_key_file = Some(keys.clone());
+            settings.auth.token_file = Some(tokens.clone());
+        });
+    let node = node.start().await.unwrap();
+    let url = url(&node);
+    let root = Client::new(ClientOptions::new([&url]).with_token("root-token")).unwrap();
+    let document =
+        r#"{"spec": {"sealed": ["/logLevel"], "content": "pool: 4\nlogLevel: hunter2\n"}}"#;
+    let put = root
+        .put_json(&key(APP), document.into(), PutOptions::default())
+        .await;
+    put.unwrap();
+
+    let cache = folder.path().join("cache");
+    let load = async |token: &str, reveal: bool| {
+        let platform = ClientOptions::new([&url]).with_token(token);
+        let service = service("users")
+            .platform_options(platform)
+            .cache_dir(&cache);
+        let config = prod(&service);
+        if reveal {
+            config.reveal().load().await
+        } else {
+            config.load().await
+        }
+    };
+    let masked = load("users-token", false).await;
+    let Err(ConfigError::Invalid { detail, .. }) = &masked else {
+        panic!("a mask is no password: {masked:?}");
+    };
+    assert!(detail.contains("reveal()"), "{detail}");
+    let refused = load("other-token", true).await;
+    assert!(
+        matches!(refused, Err(ConfigError::Refused { .. })),
+        "{refused:?}"
+    );
+    let config = load("users-token", true).await.unwrap();
+    assert_eq!(config.load().log_level, "hunter2");
+    drop(config);
+    let copies: Vec<_> = std::fs::read_dir(&cache).unwrap().collect();
+    assert!(!copies.is_empty());
+    for copy in copies {
+        let bytes = std::fs::read(copy.unwrap().path()).unwrap();
+        assert!(!bytes.windows(7).any(|part| part == b"hunter2"));
+    }
+    node.stop().await;
+    let config = load("users-token", true).await.unwrap();
+    assert_eq!(config.load().log_level, "hunter2", "from the copy on disk");
+    drop(config);
+    tokio::time::pause();
+    let other = load("other-token", true).await;
+    assert!(
+        matches!(other, Err(ConfigError::Unreachable { .. })),
+        "another token opens nothing: {other:?}"
+    );
+}
+
+#[tokio::test]
 async fn the_services_own_files_lie_below_and_need_no_platform() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("app.toml");

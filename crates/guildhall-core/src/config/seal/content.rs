@@ -14,6 +14,17 @@ const FIELD: &str = "$sealed";
 /// How a text that is a sealed value begins.
 const PREFIX: &str = "sealed:";
 
+/// What stands instead of a sealed value that is not what it was.
+const CHANGED: &str = "****** (changed)";
+
+/// What stands in every sealed value.
+const MARK: &[u8] = b"v1:";
+
+/// Whether there may be a sealed value in a content; most have none, and need not be parsed to be told so.
+pub fn may_have(content: &[u8]) -> bool {
+    memchr::memmem::find(content, MARK).is_some()
+}
+
 /// What a sealed value is sealed for, beside its pointer: it opens nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding<'a> {
@@ -29,7 +40,7 @@ pub struct Binding<'a> {
 
 impl Binding<'_> {
     /// All of it with its lengths, so that no two bindings read the same.
-    fn context(&self, pointer: &str) -> Vec<u8> {
+    pub(super) fn context(&self, pointer: &str) -> Vec<u8> {
         let mut context = b"guildhall sealed value v1".to_vec();
         for part in [
             self.namespace,
@@ -54,7 +65,7 @@ pub struct SealedValue {
     pub span: Span,
     /// The id of the key that sealed it.
     pub key: String,
-    token: String,
+    pub(super) token: String,
 }
 
 /// The sealed values of a content; content without values has none.
@@ -97,7 +108,7 @@ pub fn find(content: &Parsed) -> Result<Vec<SealedValue>, SealError> {
 }
 
 /// What a node that is meant as a sealed value says: `None` where it is none, `Some(None)` where it is no text.
-fn token_of(node: &Node) -> Option<Option<&str>> {
+pub(super) fn token_of(node: &Node) -> Option<Option<&str>> {
     match &node.value {
         Value::String(text) => text
             .strip_prefix(PREFIX)
@@ -123,7 +134,7 @@ fn token_of(node: &Node) -> Option<Option<&str>> {
 }
 
 /// The first pointer of each place in the text: what an alias names is at several.
-fn firsts(root: &Node) -> HashMap<Span, String> {
+pub(super) fn firsts(root: &Node) -> HashMap<Span, String> {
     let mut firsts = HashMap::new();
     root.walk(&mut |pointer, node| {
         firsts
@@ -225,6 +236,35 @@ pub fn mask(content: &Parsed) -> Result<String, SealError> {
     replace(content, edits.collect())
 }
 
+/// As [`mask`], but a sealed value that `before` has in the same place and that is not the same says so. Without `keys` it is
+/// the same where its seal is.
+pub fn mask_against(
+    content: &Parsed,
+    binding: &Binding<'_>,
+    (before, before_binding): (&Parsed, &Binding<'_>),
+    keys: Option<&KeyRing>,
+) -> Result<String, SealError> {
+    let known = find(before).unwrap_or_default();
+    let edits = find(content)?.into_iter().map(|sealed| {
+        let other = known.iter().find(|other| other.pointer == sealed.pointer);
+        let changed = other.is_some_and(|other| {
+            let is_same = other.token == sealed.token
+                || keys.is_some_and(|keys| {
+                    let old = opened(before, other, keys, before_binding);
+                    let new = opened(content, &sealed, keys, binding);
+                    matches!((old, new), (Ok(old), Ok(new)) if old.expose() == new.expose())
+                });
+            !is_same
+        });
+        Edit {
+            pointer: sealed.pointer,
+            span: sealed.span,
+            value: Value::String(if changed { CHANGED } else { MASK }.to_owned()),
+        }
+    });
+    replace(content, edits.collect())
+}
+
 fn opening(
     content: &Parsed,
     keys: &KeyRing,
@@ -271,7 +311,7 @@ fn opened(
 }
 
 /// A sealed value as its format writes it.
-fn form(format: Format, token: String) -> Value {
+pub(super) fn form(format: Format, token: String) -> Value {
     if matches!(format, Format::Json | Format::Yaml) {
         return Value::Object(vec![Member {
             key: FIELD.to_owned(),
@@ -283,10 +323,10 @@ fn form(format: Format, token: String) -> Value {
 }
 
 /// Another value for what stands at a place.
-struct Edit {
-    pointer: String,
-    span: Span,
-    value: Value,
+pub(super) struct Edit {
+    pub(super) pointer: String,
+    pub(super) span: Span,
+    pub(super) value: Value,
 }
 
 fn by_span(edits: &[Edit]) -> HashMap<Span, &Value> {
@@ -310,7 +350,7 @@ fn put(node: &mut Node, values: &HashMap<Span, &Value>) {
 
 /// The text with other values in it. What comes out is read again and must be the tree that is wanted: a place that cannot
 /// take its value is told, never written wrongly.
-fn replace(content: &Parsed, mut edits: Vec<Edit>) -> Result<String, SealError> {
+pub(super) fn replace(content: &Parsed, mut edits: Vec<Edit>) -> Result<String, SealError> {
     let (Some(text), Some(root)) = (content.text(), content.root()) else {
         return content.text().map(str::to_owned).ok_or(SealError::NoValues);
     };

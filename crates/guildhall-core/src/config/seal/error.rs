@@ -39,6 +39,14 @@ pub enum SealError {
         /// Where it stands.
         position: Option<Position>,
     },
+    /// A mask where nothing is sealed.
+    #[error("{}is the mask of a sealed value, and there is none in this place; give the value itself", at(pointer, *position))]
+    Masked {
+        /// The value.
+        pointer: String,
+        /// Where it stands.
+        position: Option<Position>,
+    },
     /// Text and binary content.
     #[error("this content has no values that could be sealed; use json, yaml, toml or properties")]
     NoValues,

@@ -9,11 +9,27 @@
 //! Sealing changes the text only where the value stands; comments and order stay. Nonces are arguments: 24 random bytes,
 //! new for each value.
 
+mod admit;
 mod content;
 mod error;
 mod keys;
 mod token;
 
-pub use content::{Binding, MASK, SealedValue, find, mask, open, open_text, reseal, seal};
+pub use admit::{Admission, Admitted};
+pub use content::{
+    Binding, MASK, SealedValue, find, mask, mask_against, may_have, open, open_text, reseal, seal,
+};
 pub use error::SealError;
 pub use keys::{KeyFileError, KeyRing, Nonce, Secret};
+
+use serde::{Deserialize, Serialize};
+
+/// What a reader sees of sealed values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sight {
+    /// [`MASK`] in their place.
+    Masked,
+    /// The values.
+    Revealed,
+}

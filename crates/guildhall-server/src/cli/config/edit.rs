@@ -3,13 +3,15 @@
 use std::{ffi::OsString, io::Write, process::Command};
 
 use clap::Args;
+use guildhall_core::config::seal::Sight;
 
 use super::{File, set};
 use crate::cli::{Exit, Failure, context::Context, manifest::word, output};
 
 const EXAMPLES: &str = "\
 The editor is that of VISUAL or EDITOR, vi if neither is set. What the server refuses stays in the file that is named,
-for another try. If somebody else released the file meanwhile, nothing is overwritten.";
+for another try. If somebody else released the file meanwhile, nothing is overwritten.
+Sealed values show as ******; those that are left so stay what they are.";
 
 /// Edit a file as it was written, and release it
 #[derive(Debug, Args)]
@@ -28,7 +30,7 @@ impl Edit {
         // The revision is read first: a release in between makes the precondition fail, not the edit get lost.
         let (revision, before) = match context.client.get(&key).await {
             Ok(document) => {
-                let content = context.client.content(&key, None).await;
+                let content = context.client.content(&key, None, Sight::Masked).await;
                 let content = content.map_err(failed)?;
                 (document.metadata().revision, content)
             }

@@ -10,6 +10,7 @@ use guildhall_core::{
     config::{
         Config, ConfigName,
         bundle::{self, INDEX, Index},
+        seal::Sight,
     },
     document::{Document, Kind, Object},
 };
@@ -40,6 +41,9 @@ pub(super) struct Export {
     /// A folder, or a file that ends with .zip
     #[arg(long, value_name = "PATH")]
     to: PathBuf,
+    /// Sealed values too, instead of ******: for a server that has none of these files. Takes the scope reveal
+    #[arg(long)]
+    reveal: bool,
 }
 
 /// A file with its content.
@@ -58,7 +62,11 @@ impl Export {
         if !is_zip {
             refuse_other_folder(&self.to)?;
         }
-        let files = read(&context, &selection).await?;
+        let sight = match self.reveal {
+            true => Sight::Revealed,
+            false => Sight::Masked,
+        };
+        let files = read(&context, &selection, sight).await?;
         let bundle = bundled(&context, &files)?;
         let to = self.to.display();
         let (count, are) = match files.len() {
@@ -87,7 +95,11 @@ impl Export {
 }
 
 /// The selected files with their contents, by name.
-async fn read(context: &Context, selection: &Selection) -> Result<Vec<Exported>, Failure> {
+async fn read(
+    context: &Context,
+    selection: &Selection,
+    sight: Sight,
+) -> Result<Vec<Exported>, Failure> {
     let listed = context
         .client
         .list(
@@ -114,7 +126,7 @@ async fn read(context: &Context, selection: &Selection) -> Result<Vec<Exported>,
     selection.all_found(found.iter().map(|config| config.metadata.name.as_str()))?;
     let progress = Progress::new("read", found.len());
     let contents = stream::iter(found).map(|document| async {
-        let content = context.client.content(&document.key(), None).await;
+        let content = context.client.content(&document.key(), None, sight).await;
         progress.step();
         match content {
             Ok(content) => Ok(Some(Exported { document, content })),

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
-use guildhall_core::history::VersionRef;
+use guildhall_core::{config::seal::Sight, history::VersionRef};
 
 use super::{File, For};
 use crate::cli::{
@@ -30,17 +30,24 @@ pub(super) struct Get {
     /// Each value, and where it was written
     #[arg(long)]
     origins: bool,
+    /// Sealed values too, instead of ******; takes a token with the scope reveal
+    #[arg(long)]
+    reveal: bool,
 }
 
 impl Get {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
         let key = self.file.key(&context)?;
         let reader = self.reader.reader();
+        let sight = match self.reveal {
+            true => Sight::Revealed,
+            false => Sight::Masked,
+        };
         let failed = |error| Failure::call(format!("{} cannot be read", word(&key)), &error);
         if self.origins {
             let found = context
                 .client
-                .config_origins(&key, reader.as_ref())
+                .config_origins(&key, reader.as_ref(), sight)
                 .await
                 .map_err(failed)?;
             let pointers = || {
@@ -58,12 +65,15 @@ impl Get {
         }
         let content = match (self.raw, &self.version) {
             (false, None) => {
-                let found = context.client.effective_config(&key, reader.as_ref()).await;
+                let found = context
+                    .client
+                    .effective_config(&key, reader.as_ref(), sight)
+                    .await;
                 found.map_err(failed)?.content
             }
             (_, version) => {
                 let version = version.as_deref().map(VersionRef::of);
-                let content = context.client.content(&key, version.as_ref()).await;
+                let content = context.client.content(&key, version.as_ref(), sight).await;
                 content.map_err(failed)?
             }
         };

@@ -11,6 +11,7 @@ mod listeners;
 mod outcome;
 mod progress;
 mod promote;
+mod seal;
 mod selection;
 mod set;
 mod take;
@@ -40,6 +41,7 @@ Examples:
   guildhall config watch users/prod/app.yaml
   guildhall config export --to configs/                   all files, as a folder; --to FILE.zip
   guildhall config import nacos_config_export.zip --dry-run
+  guildhall config seal users/prod/app.yaml /db/password  keep it encrypted, show it as ******
 
 A file is named SERVICE/ENVIRONMENT/FILE; _ for the service or the environment means all of them share it. What a
 reader of users/prod/app.yaml gets is _/_/app.yaml, users/_/app.yaml, _/prod/app.yaml and users/prod/app.yaml, each
@@ -78,6 +80,7 @@ enum Command {
     Promote(promote::Promote),
     Gray(gray::Gray),
     Listeners(listeners::Listeners),
+    Seal(seal::Seal),
     Watch(watch::Watch),
     Export(export::Export),
     Import(import::ImportFiles),
@@ -102,18 +105,25 @@ pub(super) struct File {
 
 impl File {
     fn key(&self, context: &Context) -> Result<DocumentKey, Failure> {
-        let name = &self.config;
-        ConfigName::parse(name).map_err(|error| {
-            Failure::new(
-                Exit::Usage,
-                format!("{name:?} names no file of configuration"),
-            )
-            .why(error)
-            .next("write SERVICE/ENVIRONMENT/FILE, such as users/prod/app.yaml; _ stands for all")
-        })?;
-        let namespace = context.namespace.clone();
-        Ok(DocumentKey::new(Kind::Config, namespace, name.as_str()))
+        key(&self.config, context)
     }
+}
+
+/// The file of this name.
+fn key(name: &str, context: &Context) -> Result<DocumentKey, Failure> {
+    ConfigName::parse(name).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            format!("{name:?} names no file of configuration"),
+        )
+        .why(error)
+        .next("write SERVICE/ENVIRONMENT/FILE, such as users/prod/app.yaml; _ stands for all")
+    })?;
+    Ok(DocumentKey::new(
+        Kind::Config,
+        context.namespace.clone(),
+        name,
+    ))
 }
 
 /// For whom
@@ -167,6 +177,7 @@ impl Config {
             Command::Promote(promote) => promote.run(context).await,
             Command::Gray(gray) => gray.run(context).await,
             Command::Listeners(listeners) => listeners.run(context).await,
+            Command::Seal(seal) => seal.run(context).await,
             Command::Watch(watch) => watch.run(context).await,
             Command::Export(export) => export.run(context).await,
             Command::Import(import) => import.run(context).await,

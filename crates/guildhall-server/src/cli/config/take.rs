@@ -13,6 +13,7 @@ use guildhall_core::{
     config::{
         Config, Format,
         import::{File, Source},
+        seal::Sight,
         unified,
     },
     document::{Document, DocumentKey, Kind, Metadata, Object},
@@ -136,7 +137,10 @@ async fn present(context: &Context, files: &[File]) -> Result<BTreeMap<String, P
     let found: Vec<_> = found.collect();
     let progress = Progress::new("compared", found.len());
     let contents = stream::iter(found).map(|document| async {
-        let read = context.client.content(&document.key(), None).await;
+        let read = context
+            .client
+            .content(&document.key(), None, Sight::Masked)
+            .await;
         progress.step();
         match read {
             Ok(content) => {

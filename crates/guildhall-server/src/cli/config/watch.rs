@@ -2,6 +2,7 @@
 
 use clap::Args;
 use guildhall_api::{client::ConfigItem, wire::ConfigEvent};
+use guildhall_core::config::seal::Sight;
 
 use super::{File, For};
 use crate::cli::{
@@ -23,9 +24,10 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
         let key = self.file.key(&context)?;
-        let mut stream = context
-            .client
-            .watch_config(&key, self.reader.reader().as_ref(), None);
+        let mut stream =
+            context
+                .client
+                .watch_config(&key, self.reader.reader().as_ref(), Sight::Masked, None);
         let mut started = false;
         loop {
             let item = match stream.next().await {

@@ -294,9 +294,11 @@ fn configs() -> impl Iterator<Item = Operation> {
     use Resource as R;
     let all = vec![
         row((Get, R::ConfigContent), "/content", "getContent", "Reads a file of configuration as it was written.", None, Answers::Other("application/octet-stream"))
-            .more("`Content-Type` is the file's; `Guildhall-Config` names the version, as in `users/prod/app.yaml@3`; `ETag` is for `If-Match` of a release."),
+            .more("`Content-Type` is the file's; `Guildhall-Config` names the version, as in `users/prod/app.yaml@3`; `ETag` is for `If-Match` of a release. `Guildhall-Sealed` is `masked` or `revealed` where values are sealed."),
         row((Put, R::ConfigContent), "/content", "release", "Releases a content: a new version of the file.", Some("Content"), Answers::Written("Config"))
             .more("The content is parsed for its format and refused with a line and a column if it is not of it. What else the document says stays."),
+        row((Method::Post, R::Reseal), "/reseal", "resealConfig", "Seals the values of a file anew with the platform's current key: those that another one sealed.", None, Answers::Written("Config"))
+            .more("Contents that were released before stay as they are: keep the old key as long as they may be read."),
         row((Get, R::EffectiveConfig), "/effective", "getEffectiveConfig", "What a file comes to for those who read it: the inputs `_/_`, `{service}/_`, `_/{environment}` and `{service}/{environment}`, each laid over those before.", None, Answers::Other("application/octet-stream"))
             .more(
                 "Objects merge, everything else is replaced, `null` takes away (RFC 7396). The ETag covers every input, and \

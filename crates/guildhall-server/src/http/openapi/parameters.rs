@@ -89,6 +89,10 @@ pub(super) fn of_query(name: &str) -> Value {
             "Only breakers in this state.",
             json!({"$ref": "#/components/schemas/BreakerState"}),
         ),
+        params::REVEAL => (
+            "Shows sealed values instead of `******`; takes the scope `reveal`.",
+            boolean(false),
+        ),
         params::ORIGINS => (
             "Answers with the values and where each was written, as JSON.",
             boolean(false),

@@ -167,6 +167,7 @@ fn below_config<'a>(parts: [&'a str; 3], rest: &[&'a str]) -> Option<Found<'a>> 
     match *rest {
         [] => config(R::Document(Kind::Config), parts),
         ["content"] => config(R::ConfigContent, parts),
+        ["reseal"] => config(R::Reseal, parts),
         ["effective"] => config(R::EffectiveConfig, parts),
         ["listeners"] => config(R::Listeners, parts),
         ["listeners", instance] => part_of(config(R::Listener, parts)?, instance),

@@ -53,6 +53,8 @@ pub(crate) enum Resource {
     Tag,
     /// `…/configs/{service}/{environment}/{file}/content`
     ConfigContent,
+    /// `…/configs/{service}/{environment}/{file}/reseal`
+    Reseal,
     /// `…/configs/{service}/{environment}/{file}/effective`
     EffectiveConfig,
     /// `…/configs/{service}/{environment}/{file}/listeners`
@@ -86,7 +88,7 @@ pub(crate) enum Resource {
 const KINDS: usize = Kind::ALL.len();
 
 /// The resources that are not of one kind; those that are asked for most come first.
-const OTHERS: [Resource; 36] = [
+const OTHERS: [Resource; 37] = [
     Resource::Instances,
     Resource::Heartbeat,
     Resource::Watch,
@@ -100,6 +102,7 @@ const OTHERS: [Resource; 36] = [
     Resource::Gray,
     Resource::GrayPromotion,
     Resource::ConfigPromotion,
+    Resource::Reseal,
     Resource::EffectivePolicy,
     Resource::Versions,
     Resource::Check,
@@ -208,7 +211,7 @@ impl Resource {
             Self::ConfigContent => &[Get, Put],
             Self::Listener => &[Put],
             Self::Gray => &[Put, Delete],
-            Self::GrayPromotion | Self::ConfigPromotion => &[Post],
+            Self::Reseal | Self::GrayPromotion | Self::ConfigPromotion => &[Post],
             Self::Tag => &[Put, Delete],
             Self::Snapshot => &[Get, Post],
             _ => &[Get],
@@ -242,6 +245,7 @@ impl Resource {
             Self::Rollback => "rollback",
             Self::Tag => "tag",
             Self::ConfigContent => "config-content",
+            Self::Reseal => "reseal",
             Self::EffectiveConfig => "effective-config",
             Self::Listeners => "listeners",
             Self::Listener => "listener",
