@@ -79,8 +79,8 @@ pub enum ImportError {
     },
     /// Two entries of one name.
     #[error(
-        "{first} and {second} both come to {name}; import them one after the other, or name them apart with \
-         --service, --environment or --naming plain"
+        "{first} and {second} both come to {name}; name them apart with --service, --environment or --naming plain, or \
+         take one of them out"
     )]
     Twice {
         /// The name.

@@ -35,11 +35,10 @@ pub(super) struct ImportFiles {
     /// Where it comes from: guildhall, nacos, apollo or consul; guessed where there is only one answer
     #[arg(long, value_name = "SYSTEM", value_parser = str::parse::<Source>)]
     from: Option<Source>,
-    /// Only what comes to SERVICE, SERVICE/ENVIRONMENT or SERVICE/ENVIRONMENT/FILE; may stand more than once
+    /// Only what comes to SERVICE, SERVICE/ENVIRONMENT or SERVICE/ENVIRONMENT/FILE, as it is named here; may stand more
+    /// than once
     #[arg(long, value_name = "SELECTION")]
     only: Vec<String>,
-    #[command(flatten)]
-    names: Names,
     /// Check on the server, write nothing
     #[arg(long)]
     dry_run: bool,
@@ -49,6 +48,8 @@ pub(super) struct ImportFiles {
     /// Why; kept in the files' history. Where each came from, if absent
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
+    #[command(flatten)]
+    names: Names,
 }
 
 /// How names of the source become names here
@@ -149,7 +150,10 @@ impl ImportFiles {
                 }
             })?;
         import.files.retain(|file| selection.has(&file.name));
-        selection.all_found(import.files.iter().map(|file| file.name.as_str()))?;
+        let found = selection.all_found(import.files.iter().map(|file| file.name.as_str()));
+        found.map_err(|failure| {
+            failure.next("--only goes by names as they are here; see all of them with --dry-run")
+        })?;
         if import.files.is_empty() && import.skipped.is_empty() {
             return Err(refused(&"there is no file in it"));
         }
