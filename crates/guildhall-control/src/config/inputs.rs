@@ -46,6 +46,13 @@ pub(super) struct Input {
     pub(super) hash: ContentHash,
 }
 
+/// What a query may come to.
+pub(super) struct Variant {
+    /// The gray release that holds in it.
+    pub(super) gray: Option<String>,
+    pub(super) inputs: Vec<Input>,
+}
+
 impl EffectiveQuery {
     /// The names that the file may be made of, the most general first.
     pub(super) fn names(&self) -> impl Iterator<Item = String> + use<> {
@@ -63,21 +70,56 @@ impl EffectiveQuery {
 
     /// Those that are there, the most general first.
     pub(super) fn inputs(&self, state: &State) -> Vec<Input> {
-        let mut inputs = Vec::new();
         let mut reader = None;
-        for name in self.names() {
+        self.inputs_with(state, |key, config| match config.spec.gray.as_slice() {
+            [] => None,
+            releases => {
+                let reader = reader.get_or_insert_with(|| self.reader_in(state));
+                let reader = reader.as_ref();
+                reader.and_then(|reader| chosen(key, releases, reader))
+            }
+        })
+    }
+
+    /// What there is for anybody: without gray releases, and with each of them alone.
+    pub(super) fn variants(&self, state: &State) -> Vec<Variant> {
+        let mut variants = vec![Variant {
+            gray: None,
+            inputs: self.inputs_with(state, |_, _| None),
+        }];
+        for (key, config) in self.files(state) {
+            for gray in &config.spec.gray {
+                variants.push(Variant {
+                    gray: Some(format!("{}#{}", key.name, gray.name)),
+                    inputs: self.inputs_with(state, |file, _| (*file == key).then_some(gray)),
+                });
+            }
+        }
+        variants
+    }
+
+    /// The files that are there, the most general first.
+    fn files<'s>(&self, state: &'s State) -> Vec<(DocumentKey, &'s Object<Config>)> {
+        let names = self.names();
+        let files = names.filter_map(|name| {
             let key = DocumentKey::new(Kind::Config, self.key.namespace.clone(), name);
-            let Some(Document::Config(config)) = state.get(&key) else {
-                continue;
-            };
-            let gray = match config.spec.gray.as_slice() {
-                [] => None,
-                releases => {
-                    let reader = reader.get_or_insert_with(|| self.reader_in(state));
-                    let reader = reader.as_ref();
-                    reader.and_then(|reader| chosen(&key, releases, reader))
-                }
-            };
+            match state.get(&key) {
+                Some(Document::Config(config)) => Some((key, &**config)),
+                _ => None,
+            }
+        });
+        files.collect()
+    }
+
+    /// What the files are made of when `gray` says which gray release of each holds.
+    fn inputs_with<'s>(
+        &self,
+        state: &'s State,
+        mut gray: impl FnMut(&DocumentKey, &'s Object<Config>) -> Option<&'s GrayRelease>,
+    ) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for (key, config) in self.files(state) {
+            let gray = gray(&key, config);
             if gray.is_none_or(|gray| gray.overlay) {
                 inputs.extend(input(&key, config, config.spec.content_hash, None));
             }

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - `write`: takes a content out of the document, checks it and keeps it; the document goes the way of all documents.
+//! - `check`: what a write would break for those who read.
 //! - `sealing`: values that are kept encrypted, masked or revealed for those who read.
 //! - `contents`: bytes by their hash.
 //! - `inputs`: which files a reader's is made of.
@@ -18,6 +19,7 @@
 //!
 //! What a reader has is named by a tag that covers every input; a watch compares tags and needs no history.
 
+mod check;
 mod contents;
 mod effective;
 mod gray;
@@ -42,8 +44,9 @@ pub use promote::{Promote, Promoted};
 pub use sealing::SealKeys;
 pub use watch::EffectiveWatch;
 
+pub(crate) use check::Schemas;
 pub(crate) use contents::Contents;
 pub(crate) use effective::Rendered;
 pub(crate) use service::{run, scope};
 pub(crate) use table::ListenerTable;
-pub(crate) use write::{Asked, write};
+pub(crate) use write::{Asked, removable, write};

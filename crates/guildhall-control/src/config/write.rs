@@ -8,6 +8,7 @@ use guildhall_core::config::{Config, ConfigName, ContentHash, Format, parse};
 use guildhall_core::document::{Document, DocumentKey, KeyPart, Kind, Metadata, Object, Problems};
 use guildhall_store::BlobHash;
 
+use super::check::{Fresh, check};
 use super::sealing::Sealing;
 use crate::control::Shared;
 use crate::documents::write::{Condition, Put, put};
@@ -70,7 +71,7 @@ struct Said {
 /// A content that is durable, or would be.
 struct Kept {
     hash: ContentHash,
-    size: u64,
+    bytes: Bytes,
 }
 
 impl Asked<'_> {
@@ -123,12 +124,14 @@ pub(super) async fn write_all(
     }
     for _ in 0..shared.options.documents.attempts {
         let mut puts = Vec::with_capacity(releases.len());
+        let mut fresh = Fresh::new();
         let mut is_pinned = false;
         for release in releases {
             let key = release.asked.key();
             let mut draft = draft(shared, &key, &release.asked).await?;
             Document::from(draft.document.clone()).validate()?;
-            admit(shared, &key, &mut draft, &release.asked, dry_run).await?;
+            let contents = admit(shared, &key, &mut draft, &release.asked, dry_run).await?;
+            fresh.extend(contents);
             // What was taken from the present document holds only while that is the present one.
             let precondition = match (release.precondition, draft.based_on) {
                 (Precondition::None, Some(revision)) => {
@@ -143,6 +146,11 @@ pub(super) async fn write_all(
                 note: release.note.clone(),
             });
         }
+        let writes = puts.iter().filter_map(|put| match &put.document {
+            Document::Config(config) => Some((config.key(), Some(&**config))),
+            _ => None,
+        });
+        check(shared, &writes.collect::<Vec<_>>(), &fresh).await?;
         match put(shared, caller, puts, Vec::new(), dry_run).await {
             Err(Error::Precondition { .. }) if is_pinned => {}
             written => return written,
@@ -254,12 +262,13 @@ async fn admit(
     draft: &mut Draft,
     asked: &Asked<'_>,
     dry_run: bool,
-) -> Result<(), Error> {
+) -> Result<Fresh, Error> {
     let media_type = match asked {
         Asked::Content { media_type, .. } => *media_type,
         _ => None,
     };
     let file = ConfigName::parse(&key.name).map_or("", |name| name.file);
+    let mut fresh = Fresh::new();
     let spec = &mut draft.document.spec;
     let pointers = spec.sealed.clone();
     let anew = matches!(asked, Asked::Reseal { .. });
@@ -279,7 +288,8 @@ async fn admit(
         .format
         .get_or_insert_with(|| Format::guess(file, media_type, &bytes));
     let kept = said.keep(shared, &sealing, format, bytes, dry_run).await?;
-    (spec.content_hash, spec.size) = (Some(kept.hash), Some(kept.size));
+    (spec.content_hash, spec.size) = (Some(kept.hash), Some(kept.bytes.len() as u64));
+    fresh.insert(kept.hash, kept.bytes);
     let now = clock::wall();
     for (n, gray) in spec.gray.iter_mut().enumerate() {
         let said = Said {
@@ -291,10 +301,11 @@ async fn admit(
         };
         let bytes = said.bytes(shared).await?;
         let kept = said.keep(shared, &sealing, format, bytes, dry_run).await?;
-        (gray.content_hash, gray.size) = (Some(kept.hash), Some(kept.size));
+        (gray.content_hash, gray.size) = (Some(kept.hash), Some(kept.bytes.len() as u64));
+        fresh.insert(kept.hash, kept.bytes);
         gray.started_at.get_or_insert(now);
     }
-    Ok(())
+    Ok(fresh)
 }
 
 impl Said {
@@ -341,12 +352,17 @@ impl Said {
             Problems::one(format!("{}/content", self.at), detail)
         })?;
         let admitted = sealing.admit(parsed, bytes, self.gray.as_deref(), &self.at)?;
-        let size = admitted.bytes.len() as u64;
+        let bytes = admitted.bytes;
         let hash = match self.hash.filter(|_| admitted.as_given) {
             Some(hash) => hash,
-            None if dry_run => ContentHash(*BlobHash::of(&admitted.bytes).as_bytes()),
-            None => shared.contents.put(&*shared.store, admitted.bytes).await?,
+            None if dry_run => ContentHash(*BlobHash::of(&bytes).as_bytes()),
+            None => shared.contents.put(&*shared.store, bytes.clone()).await?,
         };
-        Ok(Kept { hash, size })
+        Ok(Kept { hash, bytes })
     }
+}
+
+/// Refuses a deletion that would break what others read.
+pub(crate) async fn removable(shared: &Shared, key: &DocumentKey) -> Result<(), Error> {
+    check(shared, &[(key.clone(), None)], &Fresh::new()).await
 }

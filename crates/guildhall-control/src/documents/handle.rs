@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_core::access::{Caller, Verb, authorize};
-use guildhall_core::document::{Document, DocumentKey, Index, Object};
+use guildhall_core::document::{Document, DocumentKey, Index, Kind, Object};
 
 use super::write::{Condition, Put, put};
 use super::{ListQuery, Listed, Precondition, WriteOptions, Written, delete, list::list};
@@ -147,6 +147,11 @@ impl Documents {
             dry_run,
             ..
         } = options;
+        if key.kind == Kind::Config {
+            let (namespace, name) = (Some(&key.namespace), Some(&*key.name));
+            authorize(caller, Verb::Write, Some(key.kind), namespace, name)?;
+            config::removable(&self.shared, key).await?;
+        }
         delete(&self.shared, caller, key, precondition, &note, dry_run).await
     }
 

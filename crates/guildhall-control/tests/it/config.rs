@@ -284,13 +284,17 @@ async fn shared_files_lie_under_those_of_the_service() {
     assert_eq!(made_of(&staging), ["_/_/app.yaml@1", "users/_/app.yaml@1"]);
     assert_ne!(merged.tag, staging.tag);
 
-    let odd = document(
-        Kind::Config,
-        "_/odd/app.yaml",
-        json!({"content": "a=1", "format": "properties"}),
-    );
-    world.seen(odd).await;
-    let refused = world.effective("users/odd/app.yaml").await;
+    let odd = |name: &str| {
+        let spec = json!({"content": "a=1", "format": "properties"});
+        document(Kind::Config, name, spec)
+    };
+    let refused = world.put(odd("_/odd/app.yaml")).await.unwrap_err();
+    let said = refused.to_string();
+    assert!(said.contains("write both in one format"), "{said}");
+    // Neither is an input of the other: it shows to a reader of both.
+    world.release("users/_/other.yaml", "a: 1\n").await.unwrap();
+    world.seen(odd("_/odd/other.yaml")).await;
+    let refused = world.effective("users/odd/other.yaml").await;
     let said = refused.unwrap_err().to_string();
     assert!(said.contains("write both in one format"), "{said}");
 }

@@ -30,6 +30,7 @@ mod poll;
 mod power_loss;
 mod promote;
 mod registry;
+mod schemas;
 mod sealing;
 mod secure;
 mod source;

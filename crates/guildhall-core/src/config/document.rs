@@ -29,6 +29,10 @@ pub struct Config {
     /// In a write only: the content in Base64, where it is not text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_base64: Option<String>,
+    /// The file of the same namespace with the JSON Schema that what readers of this file get must fit. Its name ends with
+    /// `.schema.json` or `.schema.yaml`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_ref: Option<String>,
     /// Values that are sealed at each write, as JSON Pointers: they are kept encrypted, and shown as `******` to whoever may
     /// not reveal them. One that stands nowhere is passed over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -167,6 +171,17 @@ impl Spec for Config {
     fn validate(&self, at: &Pointer<'_>, problems: &mut Problems) {
         let content = (&self.content, &self.content_base64);
         given_once(content, self.content_hash, at, problems);
+        if let Some(schema) = &self.schema_ref {
+            let at = at.field("schemaRef");
+            match ConfigName::parse(schema) {
+                Err(error) => problems.add(at, error),
+                Ok(name) => problems.check(
+                    name.is_schema(),
+                    at,
+                    "the name of a schema ends with .schema.json, .schema.yaml or .schema.yml",
+                ),
+            }
+        }
         problems.check(
             self.sealed.len() <= Self::MAX_SEALED,
             at.field("sealed"),

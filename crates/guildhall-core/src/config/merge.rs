@@ -102,6 +102,20 @@ pub enum MergeError {
     },
 }
 
+/// The first two neighbours among contents of these formats, the least specific first, that do not go together: one is
+/// properties and the other is not. What is in one piece hides all below it.
+pub fn mixed(formats: &[Format]) -> Option<(usize, usize)> {
+    let piece = formats.iter().rposition(|format| !format.is_tree());
+    let first = piece.map_or(0, |piece| piece + 1);
+    let flat = |format: &Format| *format == Format::Properties;
+    let trees = formats.get(first..).unwrap_or_default();
+    let at = trees.windows(2).position(|pair| match pair {
+        [below, above] => flat(below) != flat(above),
+        _ => false,
+    })?;
+    Some((first + at, first + at + 1))
+}
+
 /// Lays `layers` over each other, the least specific first.
 pub fn merge(layers: &[Layer]) -> Result<Effective, MergeError> {
     let (Some(last), more) = (layers.len().checked_sub(1), layers.len() > 1) else {
@@ -116,18 +130,16 @@ pub fn merge(layers: &[Layer]) -> Result<Effective, MergeError> {
         return Ok(Effective::AsWritten(last));
     }
     let trees = layers.get(first..).unwrap_or_default();
-    for pair in trees.windows(2) {
-        let [below, above] = pair else { continue };
-        let (below_format, above_format) = (below.content.format(), above.content.format());
-        let flat = |format| format == Format::Properties;
-        if flat(below_format) != flat(above_format) {
-            return Err(MergeError::Mixed {
-                below: Source::clone(&below.source),
-                below_format,
-                above: Source::clone(&above.source),
-                above_format,
-            });
-        }
+    let formats: Vec<Format> = trees.iter().map(|layer| layer.content.format()).collect();
+    if let Some((below, above)) = mixed(&formats)
+        && let (Some(below), Some(above)) = (trees.get(below), trees.get(above))
+    {
+        return Err(MergeError::Mixed {
+            below: Source::clone(&below.source),
+            below_format: below.content.format(),
+            above: Source::clone(&above.source),
+            above_format: above.content.format(),
+        });
     }
     let mut piece = Piece::object(0, Span::default());
     for (index, layer) in trees.iter().enumerate() {

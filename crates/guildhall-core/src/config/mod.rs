@@ -12,6 +12,7 @@
 //! - [`mod@format`]: the formats, and parsing into a tree in which each value knows where it was written.
 //! - [`mod@diff`]: what changed between two contents, by value and line by line.
 //! - [`mod@merge`]: layers over each other, and where each value of the result was written.
+//! - `schema` (the feature of that name): JSON Schemas that content must fit.
 //! - [`seal`]: single values encrypted where they stand, bound to their place.
 //! - [`promotion`]: what it means to release in one environment what another one runs.
 //! - [`bundle`]: many files outside the platform, as a folder or an archive.
@@ -29,6 +30,8 @@ mod listeners;
 pub mod merge;
 mod name;
 pub mod promotion;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod seal;
 
 pub use diff::{ContentDiff, diff, unified};

@@ -43,6 +43,13 @@ impl<'a> ConfigName<'a> {
         })
     }
 
+    /// Whether it is the name of a JSON Schema, which other files may refer to.
+    pub fn is_schema(self) -> bool {
+        [".schema.json", ".schema.yaml", ".schema.yml"]
+            .iter()
+            .any(|end| self.file.ends_with(end))
+    }
+
     /// The names of what a reader of this file gets, the most general first: what all share, what the service has
     /// everywhere, what all share in the environment, and the file itself. The later wins, as with Spring Cloud
     /// Config's files and profiles.

@@ -58,6 +58,7 @@ pub(super) async fn like(
         content_base64,
         gray: _,
         sealed: _,
+        schema_ref: _,
     } = &wanted.spec;
     let mut said = match (content, content_base64) {
         (None, None) => Object::clone(config),

@@ -11,6 +11,7 @@ mod listeners;
 mod outcome;
 mod progress;
 mod promote;
+mod schema;
 mod seal;
 mod selection;
 mod set;
@@ -41,6 +42,7 @@ Examples:
   guildhall config watch users/prod/app.yaml
   guildhall config export --to configs/                   all files, as a folder; --to FILE.zip
   guildhall config import nacos_config_export.zip --dry-run
+  guildhall config schema users/prod/app.yaml _/_/app.schema.json  refuse what does not fit
   guildhall config seal users/prod/app.yaml /db/password  keep it encrypted, show it as ******
 
 A file is named SERVICE/ENVIRONMENT/FILE; _ for the service or the environment means all of them share it. What a
@@ -80,6 +82,7 @@ enum Command {
     Promote(promote::Promote),
     Gray(gray::Gray),
     Listeners(listeners::Listeners),
+    Schema(schema::Schema),
     Seal(seal::Seal),
     Watch(watch::Watch),
     Export(export::Export),
@@ -177,6 +180,7 @@ impl Config {
             Command::Promote(promote) => promote.run(context).await,
             Command::Gray(gray) => gray.run(context).await,
             Command::Listeners(listeners) => listeners.run(context).await,
+            Command::Schema(schema) => schema.run(context).await,
             Command::Seal(seal) => seal.run(context).await,
             Command::Watch(watch) => watch.run(context).await,
             Command::Export(export) => export.run(context).await,
