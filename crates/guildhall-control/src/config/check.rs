@@ -76,7 +76,9 @@ pub(super) async fn check(
     for (key, written) in writes {
         match written {
             Some(config) => {
-                let config = Object::clone(config);
+                let mut config = Object::clone(config);
+                let version = after.get(key).map(|present| present.metadata().version);
+                config.metadata.version = version.unwrap_or_default() + 1;
                 after.documents.insert(key.clone(), config.into());
             }
             None => {

@@ -49,4 +49,4 @@ pub(crate) use contents::Contents;
 pub(crate) use effective::Rendered;
 pub(crate) use service::{run, scope};
 pub(crate) use table::ListenerTable;
-pub(crate) use write::{Asked, removable, write};
+pub(crate) use write::{Asked, Release, removable, write, write_all};

@@ -40,10 +40,10 @@ pub(crate) enum Asked<'a> {
 }
 
 /// One release among those that are made together.
-pub(super) struct Release<'a> {
-    pub(super) asked: Asked<'a>,
-    pub(super) precondition: Precondition,
-    pub(super) note: Note,
+pub(crate) struct Release<'a> {
+    pub(crate) asked: Asked<'a>,
+    pub(crate) precondition: Precondition,
+    pub(crate) note: Note,
 }
 
 /// A document on its way: what of it is to be kept.
@@ -106,7 +106,7 @@ pub(crate) async fn write(
 }
 
 /// The same with several documents, in one transaction: all are written, or none.
-pub(super) async fn write_all(
+pub(crate) async fn write_all(
     shared: &Shared,
     caller: &Caller,
     releases: &[Release<'_>],

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use guildhall_core::access::{Caller, Verb, authorize};
-use guildhall_core::document::{Document, DocumentKey, Index, KeyPart, Metadata, Problems};
+use guildhall_core::document::{Document, DocumentKey, Index, KeyPart, Metadata, Object, Problems};
 use guildhall_core::history::{Head, Version, VersionRef};
 
 use super::{Note, Past, tags};
 use crate::Error;
+use crate::config::{Asked, Release, write_all};
 use crate::control::Shared;
 use crate::documents::write::{Condition, Put, put};
 use crate::documents::{WriteOptions, Written};
@@ -153,23 +154,32 @@ impl History {
         };
         let metadata = document.metadata_mut();
         *metadata = Metadata::portable(metadata);
-        let put_it = Put {
-            document,
-            condition: Condition::When(options.precondition),
-            note: Note {
-                comment,
-                to: Some(number),
-                provenance: None,
-            },
+        let (shared, precondition, dry_run) = (&self.shared, options.precondition, options.dry_run);
+        let note = Note {
+            comment,
+            to: Some(number),
+            provenance: None,
         };
-        let written = put(
-            &self.shared,
-            caller,
-            vec![put_it],
-            Vec::new(),
-            options.dry_run,
-        )
-        .await?;
+        let written = match document {
+            // What is released again is checked like what is new.
+            Document::Config(config) => {
+                let release = Release {
+                    asked: Asked::Document(Box::new(Object::clone(&config))),
+                    precondition,
+                    note,
+                };
+                write_all(shared, caller, &[release], dry_run).await?
+            }
+            document => {
+                let condition = Condition::When(precondition);
+                let put_it = Put {
+                    document,
+                    condition,
+                    note,
+                };
+                put(shared, caller, vec![put_it], Vec::new(), dry_run).await?
+            }
+        };
         let mut written = written.into_iter();
         written.next().ok_or_else(|| Error::NotFound(key.clone()))
     }

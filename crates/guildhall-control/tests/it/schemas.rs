@@ -7,6 +7,7 @@ use guildhall_core::config::gray::Match;
 use guildhall_core::config::seal::KeyRing;
 use guildhall_core::config::{Config, Format, GrayRelease};
 use guildhall_core::document::{DocumentKey, Kind, Metadata, Namespace, Object};
+use guildhall_core::history::VersionRef;
 
 use crate::world::*;
 
@@ -154,6 +155,20 @@ async fn a_schema_is_not_taken_from_under_those_who_refer_to_it() {
     );
     world.remove(APP).await.unwrap();
     world.remove(SCHEMA).await.unwrap();
+}
+
+#[tokio::test]
+async fn going_back_is_checked_like_any_release() {
+    let world = World::new().await;
+    world.publish(SCHEMA, RULES).await.unwrap();
+    world.with_schema(APP, "pool: {size: 2}\n").await.unwrap();
+    world.with_schema(APP, "pool: {size: 5}\n").await.unwrap();
+    let stricter = RULES.replace("\"minimum\": 1", "\"minimum\": 3");
+    world.publish(SCHEMA, &stricter).await.unwrap();
+    let (history, key) = (world.control.history(), file(APP));
+    let (to, options) = (VersionRef::Number(1), WriteOptions::default());
+    let back = history.rollback(&world.caller, &key, &to, options).await;
+    says(&told(back.unwrap_err()), &["at /pool/size", "minimum of 3"]);
 }
 
 #[tokio::test]

@@ -463,3 +463,64 @@ async fn what_staging_has_is_looked_at_and_promoted() {
     let odd = run(&node, &["config", "promote", "users", "--to", "prod"]).await;
     assert_eq!(odd.code, 2, "{}", odd.error);
 }
+
+#[tokio::test]
+async fn what_does_not_fit_its_schema_is_refused_and_says_where() {
+    let node = node().await;
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let schema = r#"{"properties": {"pool": {"type": "integer", "minimum": 1}}}"#;
+    let schema = place("app.schema.json", schema);
+    let good = place("app.yaml", "# ours\npool: 8\n");
+    let bad = place("bad.yaml", "# ours\npool: 0\n");
+    for arguments in [
+        &["config", "set", "_/_/app.schema.json", "-f", &schema][..],
+        &["config", "set", "users/prod/app.yaml", "-f", &good],
+        &[
+            "config",
+            "schema",
+            "users/prod/app.yaml",
+            "_/_/app.schema.json",
+        ],
+    ] {
+        let done = run(&node, arguments).await;
+        assert_eq!(done.code, 0, "{}", done.error);
+    }
+    let shown = run(&node, &["config", "schema", "users/prod/app.yaml"]).await;
+    assert_eq!(shown.out, "_/_/app.schema.json\n");
+    let arguments = ["config", "set", "users/prod/app.yaml", "-f", &bad];
+    let refused = run(&node, &arguments).await;
+    assert_eq!(refused.code, 7, "{}{}", refused.out, refused.error);
+    for word in [
+        "/pool",
+        "users/prod/app.yaml@3, line 2, column 7",
+        "minimum of 1",
+        "_/_/app.schema.json",
+    ] {
+        assert!(refused.error.contains(word), "{word}: {}", refused.error);
+    }
+    let put = node
+        .send(
+            "PUT",
+            &format!("{APP}/content?dryRun=true"),
+            &[],
+            "pool: 0\n",
+        )
+        .await;
+    assert_eq!(put.problem(), "422 invalid-document");
+    assert_eq!(put.json()["errors"][0]["pointer"], "/spec/content");
+    let held = node.delete("configs/_/_/app.schema.json").await;
+    assert_eq!(held.problem(), "409 conflict");
+    let arguments = ["config", "schema", "users/prod/app.yaml", "--none"];
+    assert_eq!(run(&node, &arguments).await.code, 0);
+    assert_eq!(
+        run(&node, &["config", "set", "users/prod/app.yaml", "-f", &bad])
+            .await
+            .code,
+        0
+    );
+}
