@@ -11,7 +11,7 @@ use crate::workspace;
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    /// gateway, registry, store, log, idle or resilience-sim, then the harness's own options (`--help` lists them).
+    /// gateway, registry, configs, store, log, idle or resilience-sim, then the harness's own options (`--help` lists them).
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     rest: Vec<String>,
 }

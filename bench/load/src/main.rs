@@ -1,6 +1,6 @@
 //! The load harness: each subsystem beside its peers in one run, in CPU microseconds per operation and as ratios.
 //!
-//! One benchmark is one module ([`gateway`], [`registry`], [`store`], [`log`], [`idle`]); what they share is one file each:
+//! One benchmark is one module ([`gateway`], [`registry`], [`configs`], [`store`], [`log`], [`idle`]); what they share is one file each:
 //! starting and stopping a server, what it used, a lean HTTP client, the load loop, rounds and medians, the report. It
 //! is run as `cargo xtask bench <which>`, writes its section of `bench/RESULTS.md`, and keeps nothing running.
 #![expect(
@@ -13,6 +13,8 @@
     reason = "a command line tool speaks to its terminal"
 )]
 
+mod audience;
+mod configs;
 mod disk;
 mod etcd;
 mod figures;
@@ -56,6 +58,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let (name, bench): (_, fn(&site::Site) -> anyhow::Result<report::Section>) = match &cli.which {
         Which::Gateway(_) => ("gateway", gateway::run),
         Which::Registry(_) => ("registry", registry::run),
+        Which::Configs(_) => ("configs", configs::run),
         Which::Store(_) => ("store", store::run),
         Which::Log(_) => ("log", log::run),
         Which::Idle(_) => ("idle", idle::run),

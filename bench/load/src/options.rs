@@ -20,6 +20,8 @@ pub(crate) enum Which {
     Gateway(Options),
     /// Registrations, discovery, watchers, 100,000 instances: Guildhall, etcd, rnacos.
     Registry(Options),
+    /// Publishes, reads, 10,000 listeners and what they cost: Guildhall, etcd, rnacos.
+    Configs(Options),
     /// Durable puts by 1, 64 and 512 clients, also on a disk with slow syncs: guildhall-store, etcd.
     Store(Options),
     /// Durable appends by 1, 64 and 512 writers, and reopening after a crash: guildhall-log, the disk alone.
@@ -40,6 +42,7 @@ impl Which {
         match self {
             Self::Gateway(options)
             | Self::Registry(options)
+            | Self::Configs(options)
             | Self::Store(options)
             | Self::Log(options)
             | Self::Idle(options) => Some(options),
@@ -72,7 +75,7 @@ pub(crate) struct Options {
     /// The file that holds the results.
     #[arg(long, default_value = "bench/RESULTS.md")]
     pub(crate) results: PathBuf,
-    /// Only these parts of the benchmark, by the beginning of their names (registry and store have several).
+    /// Only these parts of the benchmark, by the beginning of their names (registry, configs and store have several).
     #[arg(long, value_delimiter = ',')]
     pub(crate) parts: Vec<String>,
 }

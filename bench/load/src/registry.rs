@@ -4,7 +4,6 @@
 //! Nothing is pinned: the servers are free to use both cores, which they share with the load. So the rates are those of
 //! this machine with the load on it, the same for every peer; CPU per operation is the server's alone.
 
-mod audience;
 mod discovery;
 mod fleet;
 mod peers;

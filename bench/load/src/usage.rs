@@ -61,6 +61,13 @@ pub(crate) fn of(pid: u32) -> Result<Usage> {
     Ok(total)
 }
 
+/// What this process alone has computed: the load, beside whatever else the harness does.
+pub(crate) fn own() -> Result<Duration> {
+    let stat = read(std::process::id(), "stat")?;
+    let stat = parse_stat(&stat).context("/proc/PID/stat of this process is not as expected")?;
+    Ok(stat.cpu)
+}
+
 fn read(pid: u32, file: &str) -> Result<String> {
     let path = format!("/proc/{pid}/{file}");
     std::fs::read_to_string(&path)

@@ -10,6 +10,7 @@ use crate::http::Reply;
 use crate::load::{self, Plan};
 use crate::rounds::median;
 use crate::server::Server;
+use crate::usage;
 
 /// Load before every window, so that pools are full and code is warm.
 pub(crate) const WARM_UP: Duration = Duration::from_secs(1);
@@ -23,6 +24,8 @@ pub(crate) struct Sample {
     pub(crate) cpu_us: f64,
     /// The server's CPU time by wall time.
     pub(crate) busy: f64,
+    /// The load's CPU time by wall time.
+    pub(crate) load: f64,
     /// Bytes that the server gave to the block layer, per operation.
     pub(crate) bytes: f64,
     /// The median latency in microseconds.
@@ -53,14 +56,16 @@ pub(crate) fn measure(
         Ok(outcome)
     };
     let warm = load(WARM_UP, 0)?;
-    let before = server.usage()?;
+    let (before, load_before) = (server.usage()?, usage::own()?);
     let outcome = load(plan.duration, warm.done * plan.steps)?;
     let used = server.usage()?.since(before);
+    let load = usage::own()?.saturating_sub(load_before);
     let operations = outcome.done as f64;
     Ok(Sample {
         rate: operations / outcome.elapsed.as_secs_f64(),
         cpu_us: used.cpu.as_secs_f64() * 1e6 / operations,
         busy: used.cpu.as_secs_f64() / outcome.elapsed.as_secs_f64(),
+        load: load.as_secs_f64() / outcome.elapsed.as_secs_f64(),
         bytes: used.written as f64 / operations,
         p50_us: outcome.latency.value_at_quantile(0.5) as f64,
         p99_us: outcome.latency.value_at_quantile(0.99) as f64,
@@ -108,6 +113,7 @@ fn medians(samples: &[Sample]) -> Sample {
         rate: of(|sample| sample.rate),
         cpu_us: of(|sample| sample.cpu_us),
         busy: of(|sample| sample.busy),
+        load: of(|sample| sample.load),
         bytes: of(|sample| sample.bytes),
         p50_us: of(|sample| sample.p50_us),
         p99_us: of(|sample| sample.p99_us),

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 
-use super::audience::{Audience, News};
 use super::fleet::{self, Instance, SERVICES};
 use super::peers::{self, GUILDHALL, Named, Registry, Running};
+use crate::audience::{Audience, News};
 use crate::figures::{megabytes, milliseconds, number};
 use crate::http::Connection;
 use crate::load;
@@ -163,6 +163,7 @@ fn measure(
             needle: &registry.needle(instance),
             sent,
             audience: placement.audience(),
+            asks: None,
         };
         audience.hear(news, &mut latency)?;
         std::thread::sleep(PAUSE);

@@ -19,6 +19,7 @@ pub(super) fn turn(dir: &Path, seconds: f64, wrapper: &[OsString]) -> Result<Sam
         rate,
         cpu_us,
         busy: cpu_us * rate / 1e6,
+        load: 0.0,
         bytes: figure(&found, "fileBytes")?,
         p50_us: figure(&found, "p50Us")?,
         p99_us: figure(&found, "p99Us")?,

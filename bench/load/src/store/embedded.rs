@@ -55,6 +55,8 @@ pub(super) fn turn(
         rate: figure("rate")?,
         cpu_us: figure("cpuUs")?,
         busy: figure("busy")?,
+        // Clients and store are one process.
+        load: 0.0,
         bytes: figure("bytes")?,
         p50_us: figure("p50Us")?,
         p99_us: figure("p99Us")?,

@@ -1,7 +1,8 @@
 //! The watchers' end of many streams: one thread reads them all over one epoll. A task a stream would cost about as much
-//! as the notice that is measured, and both come off the same cores.
+//! as the notice that is measured, and both come off the same cores. Where a server has long polls instead of streams,
+//! what is told by their answers is fetched over the same connections.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -27,7 +28,7 @@ const BURST: u64 = 64;
 const REST: Duration = Duration::from_micros(200);
 
 /// All streams.
-pub(super) struct Audience {
+pub(crate) struct Audience {
     epoll: OwnedFd,
     streams: Vec<Stream>,
     buffer: Vec<u8>,
@@ -39,23 +40,34 @@ struct Stream {
     /// The end of what was read before: a change may come in two pieces.
     tail: Vec<u8>,
     has_heard: bool,
+    /// Whether it has asked for what it was told of.
+    has_asked: bool,
 }
 
 /// A change that is about to be made.
-pub(super) struct News<'a> {
+pub(crate) struct News<'a> {
     /// The connection over which its request was sent.
-    pub(super) asked: &'a mut TcpStream,
+    pub(crate) asked: &'a mut TcpStream,
     /// What a stream holds that tells it.
-    pub(super) needle: &'a [u8],
+    pub(crate) needle: &'a [u8],
     /// When the request left.
-    pub(super) sent: Instant,
+    pub(crate) sent: Instant,
     /// How many are to hear of it.
-    pub(super) audience: u64,
+    pub(crate) audience: u64,
+    /// What a reader asks for once its poll is answered; nothing where streams tell what is new.
+    pub(crate) asks: Option<&'a [u8]>,
+}
+
+/// What is looked for in what comes.
+struct Wanted<'a> {
+    needle: &'a Finder<'a>,
+    asks: Option<&'a [u8]>,
+    heard: &'a mut dyn FnMut(Instant),
 }
 
 impl Audience {
     /// Listens to these streams, whose replies have begun.
-    pub(super) fn new(sockets: Vec<TcpStream>) -> Result<Self> {
+    pub(crate) fn new(sockets: Vec<TcpStream>) -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         for (number, socket) in sockets.iter().enumerate() {
             socket.set_nonblocking(true)?;
@@ -68,6 +80,7 @@ impl Audience {
             socket,
             tail: Vec::new(),
             has_heard: false,
+            has_asked: false,
         });
         let mut audience = Self {
             epoll,
@@ -79,10 +92,19 @@ impl Audience {
         Ok(audience)
     }
 
+    /// Sends the same request over every connection: the next long poll.
+    pub(crate) fn say(&mut self, request: &[u8]) -> Result<()> {
+        for stream in &mut self.streams {
+            stream.say(request)?;
+        }
+        Ok(())
+    }
+
     /// Reads until all have heard, noting after how long each did, and the request has been answered.
-    pub(super) fn hear(&mut self, news: News<'_>, latency: &mut Histogram<u64>) -> Result<()> {
+    pub(crate) fn hear(&mut self, news: News<'_>, latency: &mut Histogram<u64>) -> Result<()> {
         for stream in &mut self.streams {
             stream.has_heard = false;
+            stream.has_asked = false;
         }
         let needle = Finder::new(news.needle);
         let mut heard = 0;
@@ -97,10 +119,14 @@ impl Audience {
             }
             self.look(
                 MISSED,
-                Some((&needle, &mut |at: Instant| {
-                    load::record(latency, at - news.sent);
-                    heard += 1;
-                })),
+                Some(Wanted {
+                    needle: &needle,
+                    asks: news.asks,
+                    heard: &mut |at: Instant| {
+                        load::record(latency, at - news.sent);
+                        heard += 1;
+                    },
+                }),
             )?;
         }
         let mut status = [0; 12];
@@ -114,11 +140,7 @@ impl Audience {
     }
 
     /// Waits for bytes and reads them; says how many streams had any.
-    fn look(
-        &mut self,
-        patience: Duration,
-        mut wanted: Option<(&Finder<'_>, &mut dyn FnMut(Instant))>,
-    ) -> Result<usize> {
+    fn look(&mut self, patience: Duration, mut wanted: Option<Wanted<'_>>) -> Result<usize> {
         self.ready.clear();
         let patience = Timespec::try_from(patience).context("the patience is too long")?;
         epoll::wait(
@@ -130,12 +152,20 @@ impl Audience {
             let stream = &mut self.streams[event.data.u64() as usize];
             // To its end: the kernel tells of a stream once.
             while let Some(window) = stream.read(&mut self.buffer)? {
-                if let Some((needle, heard)) = &mut wanted {
-                    if !stream.has_heard && needle.find(&self.buffer[..window]).is_some() {
+                if let Some(wanted) = &mut wanted {
+                    let found = || wanted.needle.find(&self.buffer[..window]).is_some();
+                    if !stream.has_heard && found() {
                         stream.has_heard = true;
-                        heard(Instant::now());
+                        (wanted.heard)(Instant::now());
                     }
-                    stream.keep(&self.buffer[..window], needle.needle().len() - 1);
+                    stream.keep(&self.buffer[..window], wanted.needle.needle().len() - 1);
+                    // The beginning of the poll's answer is enough to ask.
+                    if let Some(request) = wanted.asks
+                        && !stream.has_asked
+                    {
+                        stream.has_asked = true;
+                        stream.say(request)?;
+                    }
                 }
                 if window < PIECE {
                     break;
@@ -157,6 +187,13 @@ impl Stream {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error).context("a watcher's stream"),
         }
+    }
+
+    /// A request is so much smaller than a socket's buffer, and sent so seldom, that it fits.
+    fn say(&mut self, request: &[u8]) -> Result<()> {
+        let sent = self.socket.write(request).context("a watcher's stream")?;
+        ensure!(sent == request.len(), "a watcher's request went in part");
+        Ok(())
     }
 
     fn keep(&mut self, window: &[u8], most: usize) {
