@@ -51,6 +51,51 @@ pub enum Error {
         /// Those it has.
         known: Vec<String>,
     },
+    /// The file has no such draft.
+    #[error("{key} has no draft {id}; it has {}", drafts(known))]
+    NoDraft {
+        /// The file.
+        key: DocumentKey,
+        /// What was asked for.
+        id: u32,
+        /// Those it has.
+        known: Vec<u32>,
+    },
+    /// Nobody approves their own draft.
+    #[error("draft {id} of {key} is yours: somebody else must approve it")]
+    OwnDraft {
+        /// The file.
+        key: DocumentKey,
+        /// The draft.
+        id: u32,
+    },
+    /// The file has been released since the draft was made.
+    #[error(
+        "draft {id} of {key} was made from version {base}, and the file {} by now: look at what changed, and draft it anew",
+        if *live == 0 { "is gone".to_owned() } else { format!("has version {live}") }
+    )]
+    StaleDraft {
+        /// The file.
+        key: DocumentKey,
+        /// The draft.
+        id: u32,
+        /// The version it was made from.
+        base: u32,
+        /// The version that is live; 0: none.
+        live: u32,
+    },
+    /// The change takes the approval of others.
+    #[error(
+        "{key} changes once {required} others approve, and {approved} did: make a draft of it (draft=true, or --draft) and have it approved"
+    )]
+    ApprovalRequired {
+        /// The file.
+        key: DocumentKey,
+        /// How many must approve.
+        required: u32,
+        /// How many did.
+        approved: u32,
+    },
     /// Values are to be sealed or opened, and the platform does not have the key for it.
     #[error("{key} has sealed values: {}", no_key(wanted.as_deref()))]
     NoSealKey {
@@ -172,6 +217,16 @@ fn versions(known: Option<(u32, u32)>) -> String {
             format!("it has {oldest} to {last}, and those with a tag: list its history")
         }
         None => "its history begins with its next change".to_owned(),
+    }
+}
+
+fn drafts(known: &[u32]) -> String {
+    match known {
+        [] => "none".to_owned(),
+        known => {
+            let known: Vec<String> = known.iter().map(u32::to_string).collect();
+            known.join(", ")
+        }
     }
 }
 

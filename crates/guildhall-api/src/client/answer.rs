@@ -28,6 +28,8 @@ pub struct Written {
     pub index: Option<Index>,
     /// Whether the document is new.
     pub created: bool,
+    /// The draft that was made of it instead, by its number.
+    pub draft: Option<u32>,
     /// What the server ignored, for people.
     pub warnings: Vec<String>,
 }
@@ -94,6 +96,11 @@ impl Answer {
             .ok()
     }
 
+    fn draft(&self) -> Option<u32> {
+        let number = self.headers.get(wire::header::DRAFT)?;
+        number.to_str().ok()?.parse().ok()
+    }
+
     /// The index that every answer to a write carries.
     pub(super) fn written_index(&self) -> Result<Index, ClientError> {
         self.index()
@@ -106,6 +113,7 @@ impl Answer {
             document: self.document()?,
             index: self.index(),
             created: self.status == StatusCode::CREATED,
+            draft: self.draft(),
             warnings: warnings
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
                 .collect(),

@@ -221,7 +221,7 @@ impl Client {
     }
 }
 
-fn seen(sight: Sight) -> path::QueryString {
+pub(super) fn seen(sight: Sight) -> path::QueryString {
     let mut query = path::QueryString::default();
     query.add_some("reveal", (sight == Sight::Revealed).then_some(true));
     query

@@ -33,6 +33,8 @@ pub struct PutOptions {
     pub dry_run: bool,
     /// Why; kept in the document's history.
     pub comment: Option<String>,
+    /// Makes a draft of it, for others to approve; of configuration only.
+    pub draft: bool,
 }
 
 /// Which documents a list holds.
@@ -186,6 +188,9 @@ pub(super) fn prepared(call: Call, options: &PutOptions) -> Result<Call, ClientE
     }
     if options.dry_run {
         call.query.add("dryRun", true);
+    }
+    if options.draft {
+        call.query.add("draft", true);
     }
     Ok(call)
 }

@@ -23,6 +23,7 @@ mod answer;
 mod call;
 mod config;
 mod documents;
+mod drafts;
 mod error;
 mod fleet;
 mod history;

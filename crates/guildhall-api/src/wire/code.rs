@@ -45,6 +45,8 @@ codes! {
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "A valid token is needed";
     /// The token does not cover the call.
     Forbidden = "forbidden", FORBIDDEN, "The token does not allow this";
+    /// The change takes the approval of others.
+    ApprovalRequired = "approval-required", FORBIDDEN, "Others must approve this first";
     /// The path is the API's, what it names does not exist.
     NotFound = "not-found", NOT_FOUND, "There is no such document";
     /// No such path in the API.

@@ -15,6 +15,8 @@ pub const COMMENT: HeaderName = HeaderName::from_static("guildhall-comment");
 pub const CONFIG: HeaderName = HeaderName::from_static("guildhall-config");
 /// What is seen of sealed values in a content: `masked` or `revealed`; absent where nothing is sealed.
 pub const SEALED: HeaderName = HeaderName::from_static("guildhall-sealed");
+/// The draft that was made of a write, by its number.
+pub const DRAFT: HeaderName = HeaderName::from_static("guildhall-draft");
 /// Why the gateway or the SDK refused a request, in one word.
 pub const REASON: HeaderName = HeaderName::from_static("guildhall-reason");
 /// The request's id; accepted from the caller or made, and carried through every hop.

@@ -7,6 +7,7 @@ mod config;
 mod deleted;
 mod discovery;
 mod document;
+mod draft;
 mod effective;
 mod fleet;
 pub mod header;
@@ -30,6 +31,7 @@ pub use config::{
 pub use deleted::DeletedDocument;
 pub use discovery::Discovery;
 pub use document::{DocumentError, read_document};
+pub use draft::{DraftDiff, DraftList};
 pub use effective::{
     EffectivePolicy, FieldConflict, FieldOrigin, MergedPolicy, PolicyProblem, PolicySource,
     PolicyTarget,

@@ -90,6 +90,21 @@ pub fn gray(key: &DocumentKey, name: &str) -> String {
     format!("{}/gray/{}", document(key), encode(name))
 }
 
+/// The drafts of all files of a namespace.
+pub fn all_drafts(ns: Option<&Namespace>) -> String {
+    format!("{}/drafts", namespace(ns))
+}
+
+/// The drafts of a file of configuration.
+pub fn drafts(key: &DocumentKey) -> String {
+    format!("{}/drafts", document(key))
+}
+
+/// One of them.
+pub fn draft(key: &DocumentKey, id: u32) -> String {
+    format!("{}/{id}", drafts(key))
+}
+
 /// Where a file of configuration is promoted from.
 pub fn promote(key: &DocumentKey) -> String {
     format!("{}/promote", document(key))

@@ -110,6 +110,7 @@ async fn a_write_says_its_condition_and_leaves_out_what_the_server_owns() {
     let options = PutOptions {
         precondition: Precondition::Revision(9),
         dry_run: true,
+        draft: false,
         comment: Some("für alle".to_owned()),
     };
     let written = client.put(&owned, options).await.unwrap();

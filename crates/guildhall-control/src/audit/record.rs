@@ -28,6 +28,12 @@ pub enum Action {
     Tag,
     /// The name was taken away.
     Untag,
+    /// A draft was made of a document.
+    Draft,
+    /// A draft was approved.
+    Approve,
+    /// A draft was taken away.
+    Discard,
 }
 
 impl Action {
@@ -43,6 +49,9 @@ impl Action {
             Self::Rollback => "rollback",
             Self::Tag => "tag",
             Self::Untag => "untag",
+            Self::Draft => "draft",
+            Self::Approve => "approve",
+            Self::Discard => "discard",
         }
     }
 }

@@ -6,9 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use guildhall_core::access::{Caller, Verb, authorize};
 use guildhall_core::config::seal::Sight;
-use guildhall_core::config::{Config, ContentDiff, Format, GrayRelease, ListenerRow, diff, parse};
-use guildhall_core::document::{DocumentKey, Object};
+use guildhall_core::config::{
+    Config, ContentDiff, DraftRow, Format, GrayRelease, ListenerRow, diff, parse,
+};
+use guildhall_core::document::{DocumentKey, Index, Namespace, Object};
 
+use super::drafts;
 use super::effective::{self, Effective};
 use super::gray;
 use super::promote::{self, Promote, Promoted};
@@ -248,6 +251,80 @@ impl Configs {
         options: WriteOptions,
     ) -> Result<Promoted, Error> {
         promote::promote(self, caller, asked, options).await
+    }
+
+    /// The drafts of a file, the oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], those of the store.
+    pub async fn drafts(&self, caller: &Caller, key: &DocumentKey) -> Result<Vec<DraftRow>, Error> {
+        drafts::list(&self.shared, caller, key).await
+    }
+
+    /// The drafts of all files that the caller may read; of all namespaces if none is named.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn all_drafts(
+        &self,
+        caller: &Caller,
+        namespace: Option<&Namespace>,
+    ) -> Result<Vec<DraftRow>, Error> {
+        drafts::list_all(&self.shared, caller, namespace).await
+    }
+
+    /// One draft of a file.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], [`Error::NoDraft`], those of the store.
+    pub async fn draft(
+        &self,
+        caller: &Caller,
+        key: &DocumentKey,
+        id: u32,
+    ) -> Result<DraftRow, Error> {
+        drafts::get(&self.shared, caller, key, id).await
+    }
+
+    /// Approves a draft of somebody else's; approving it again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]: it takes the right to write; [`Error::NoDraft`], [`Error::OwnDraft`], [`Error::StaleDraft`],
+    /// [`Error::Contention`], those of the store.
+    pub async fn approve_draft(
+        &self,
+        caller: &Caller,
+        key: &DocumentKey,
+        id: u32,
+    ) -> Result<(DraftRow, Index), Error> {
+        drafts::approve(&self.shared, caller, key, id).await
+    }
+
+    /// Releases a draft, which is gone with that.
+    ///
+    /// # Errors
+    /// [`Error::NoDraft`], [`Error::StaleDraft`], [`Error::ApprovalRequired`]; those of [`Configs::release`].
+    pub async fn release_draft(
+        &self,
+        caller: &Caller,
+        key: &DocumentKey,
+        id: u32,
+        options: WriteOptions,
+    ) -> Result<Written, Error> {
+        drafts::release(&self.shared, caller, key, id, options).await
+    }
+
+    /// Takes a draft away.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]: it takes the right to write; [`Error::NoDraft`], [`Error::Contention`], those of the store.
+    pub async fn delete_draft(
+        &self,
+        caller: &Caller,
+        key: &DocumentKey,
+        id: u32,
+    ) -> Result<Index, Error> {
+        drafts::delete(&self.shared, caller, key, id).await
     }
 
     /// Who reads a file from this process, what they were sent and what became of it, by instance. Who has gone is shown

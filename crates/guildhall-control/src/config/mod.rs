@@ -8,6 +8,7 @@
 //!
 //! - `write`: takes a content out of the document, checks it and keeps it; the document goes the way of all documents.
 //! - `check`: what a write would break for those who read.
+//! - `approval`, `drafts`: changes that others agree to first, and what waits for that.
 //! - `sealing`: values that are kept encrypted, masked or revealed for those who read.
 //! - `contents`: bytes by their hash.
 //! - `inputs`: which files a reader's is made of.
@@ -19,8 +20,10 @@
 //!
 //! What a reader has is named by a tag that covers every input; a watch compares tags and needs no history.
 
+mod approval;
 mod check;
 mod contents;
+mod drafts;
 mod effective;
 mod gray;
 mod handle;
@@ -44,6 +47,7 @@ pub use promote::{Promote, Promoted};
 pub use sealing::SealKeys;
 pub use watch::EffectiveWatch;
 
+pub(crate) use approval::approved;
 pub(crate) use check::Schemas;
 pub(crate) use contents::Contents;
 pub(crate) use effective::Rendered;

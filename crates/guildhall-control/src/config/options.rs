@@ -9,6 +9,8 @@ pub struct ConfigOptions {
     pub cache: u64,
     /// How many listeners are known at most, over all files; 100,000 by default.
     pub listeners: usize,
+    /// How many drafts a file has at most; 16 by default.
+    pub drafts: usize,
     /// The keys that values are sealed with; without them none is.
     pub seal_keys: SealKeys,
 }
@@ -18,6 +20,7 @@ impl Default for ConfigOptions {
         Self {
             cache: 64 << 20,
             listeners: 100_000,
+            drafts: 16,
             seal_keys: SealKeys::default(),
         }
     }

@@ -12,13 +12,14 @@ use guildhall_core::document::{
     Document, DocumentKey, Index, Kind, Namespace, Object, Problems, ServiceName,
 };
 use guildhall_core::history::{self, Provenance, VersionRef};
+use guildhall_store::Transaction;
 
 use super::sealing::for_another;
 use super::write::{self, Asked, Release, write_all};
 use super::{Configs, report};
 use crate::Error;
 use crate::documents::{Precondition, WriteOptions};
-use crate::history::{History, Note};
+use crate::history::{History, Note, Standing};
 
 /// The most files that are released at once. Each takes up to five operations of a transaction, of which there are 128.
 const MOST: usize = 24;
@@ -71,7 +72,11 @@ pub(super) async fn promote(
 ) -> Result<Promoted, Error> {
     let shared = &*configs.shared;
     asked.validate(&options)?;
-    let comment = options.comment()?;
+    let mut note = options.note()?;
+    if options.dry_run {
+        // What it takes is told, not refused.
+        note.standing = Standing::Proposed;
+    }
     // What was written before this call is part of what it looks at.
     let state = shared
         .view
@@ -115,14 +120,11 @@ pub(super) async fn promote(
     let asks = options.precondition != Precondition::None;
     for (candidate, file) in candidates.iter().zip(&files) {
         if asks || differ(file) {
-            releases.push(release(
-                candidate,
-                comment.as_deref(),
-                options.precondition,
-            )?);
+            releases.push(release(candidate, &note, options.precondition)?);
         }
     }
-    let written = write_all(shared, caller, &releases, options.dry_run).await?;
+    let beside = Transaction::new();
+    let written = write_all(shared, caller, &releases, &beside, options.dry_run).await?;
     let mut index = state.index;
     let released = files.iter_mut().filter(|file| asks || differ(file));
     for (file, written) in released.zip(&written) {
@@ -133,7 +135,8 @@ pub(super) async fn promote(
             (true, true) => Outcome::Created,
             (true, false) => Outcome::Updated,
         };
-        if !options.dry_run {
+        file.draft = written.draft;
+        if !options.dry_run && !options.draft {
             let metadata = written.document.metadata();
             (file.version, file.revision) = (metadata.version, metadata.revision);
         }
@@ -230,11 +233,11 @@ async fn candidate(
 
 fn release<'a>(
     candidate: &'a Candidate,
-    why: Option<&str>,
+    note: &Note,
     precondition: Precondition,
 ) -> Result<Release<'a>, Error> {
     let from = candidate.source.to_string();
-    let comment = match why {
+    let comment = match &note.comment {
         Some(why) => format!("promoted from {from}: {why}"),
         None => format!("promoted from {from}"),
     };
@@ -250,10 +253,11 @@ fn release<'a>(
         precondition,
         note: Note {
             comment: comment.map(Arc::from),
-            to: None,
             provenance: Some(Box::new(Provenance {
                 promoted_from: Some(from),
+                ..Provenance::default()
             })),
+            ..note.clone()
         },
     })
 }

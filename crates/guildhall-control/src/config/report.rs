@@ -75,6 +75,7 @@ pub(super) async fn report(
         outcome,
         version,
         revision,
+        draft: None,
         readers,
         more_readers,
         gray,
@@ -233,6 +234,12 @@ fn warnings(
     if let Some(before) = before.filter(|before| *before != candidate.format) {
         let after = candidate.format;
         warnings.push(format!("the target is {before} so far and becomes {after}"));
+    }
+    let approvals = present.map_or(0, |present| present.spec.approvals());
+    if approvals > 0 {
+        warnings.push(format!(
+            "the target changes once {approvals} others approve: promote it as a draft"
+        ));
     }
     for reader in readers {
         if let Some(error) = &reader.error {

@@ -6,20 +6,23 @@ use bytes::Bytes;
 use guildhall_core::access::{Caller, Verb, authorize};
 use guildhall_core::config::{Config, ConfigName, ContentHash, Format, parse};
 use guildhall_core::document::{Document, DocumentKey, KeyPart, Kind, Metadata, Object, Problems};
-use guildhall_store::BlobHash;
+use guildhall_store::{BlobHash, Transaction};
 
 use super::check::{Fresh, check};
+use super::drafts;
 use super::sealing::Sealing;
 use crate::control::Shared;
 use crate::documents::write::{Condition, Put, put};
 use crate::documents::{Precondition, WriteOptions, Written};
-use crate::history::Note;
+use crate::history::{Note, Standing};
 use crate::{Error, clock};
 
 /// What is to be released.
 pub(crate) enum Asked<'a> {
     /// A whole document, with its contents or without.
     Document(Box<Object<Config>>),
+    /// An earlier version of the document; who must approve stays as it is.
+    Earlier(Box<Object<Config>>),
     /// A content; the document stays as it is, or begins.
     Content {
         key: &'a DocumentKey,
@@ -47,7 +50,7 @@ pub(crate) struct Release<'a> {
 }
 
 /// A document on its way: what of it is to be kept.
-struct Draft {
+struct Pending {
     document: Object<Config>,
     /// The file's content, if it is not in the document.
     content: Option<Bytes>,
@@ -77,7 +80,7 @@ struct Kept {
 impl Asked<'_> {
     fn key(&self) -> DocumentKey {
         match self {
-            Self::Document(document) => document.key(),
+            Self::Document(document) | Self::Earlier(document) => document.key(),
             Self::Content { key, .. } | Self::Change { key, .. } | Self::Reseal { key } => {
                 DocumentKey::clone(key)
             }
@@ -93,25 +96,31 @@ pub(crate) async fn write(
     options: WriteOptions,
 ) -> Result<Written, Error> {
     let key = asked.key();
+    let mut note = options.note()?;
+    if matches!(asked, Asked::Reseal { .. }) {
+        note.standing = Standing::Same;
+    }
     let release = Release {
         asked,
         precondition: options.precondition,
-        note: Note {
-            comment: options.comment()?,
-            ..Note::default()
-        },
+        note,
     };
-    let written = write_all(shared, caller, &[release], options.dry_run).await?;
+    let beside = Transaction::new();
+    let written = write_all(shared, caller, &[release], &beside, options.dry_run).await?;
     written.into_iter().next().ok_or(Error::NotFound(key))
 }
 
-/// The same with several documents, in one transaction: all are written, or none.
+/// The same with several documents, in one transaction with what stands beside: all are written, or none. What is only
+/// proposed becomes drafts, once it has passed every check.
 pub(crate) async fn write_all(
     shared: &Shared,
     caller: &Caller,
     releases: &[Release<'_>],
+    beside: &Transaction,
     dry_run: bool,
 ) -> Result<Vec<Written>, Error> {
+    let proposed = |release: &Release<'_>| release.note.standing == Standing::Proposed;
+    let is_proposed = releases.iter().any(proposed);
     for release in releases {
         let key = release.asked.key();
         authorize(
@@ -124,16 +133,26 @@ pub(crate) async fn write_all(
     }
     for _ in 0..shared.options.documents.attempts {
         let mut puts = Vec::with_capacity(releases.len());
+        let mut proposals = Vec::new();
         let mut fresh = Fresh::new();
         let mut is_pinned = false;
         for release in releases {
             let key = release.asked.key();
-            let mut draft = draft(shared, &key, &release.asked).await?;
-            Document::from(draft.document.clone()).validate()?;
-            let contents = admit(shared, &key, &mut draft, &release.asked, dry_run).await?;
+            let mut pending = pending(shared, &key, &release.asked).await?;
+            Document::from(pending.document.clone()).validate()?;
+            let contents = admit(shared, &key, &mut pending, &release.asked, dry_run).await?;
             fresh.extend(contents);
+            if is_proposed {
+                let base = pending.present.as_ref();
+                let base = base.map_or(0, |present| present.metadata.version);
+                proposals.push(drafts::Proposal::new(
+                    &pending.document,
+                    base,
+                    &release.note,
+                ));
+            }
             // What was taken from the present document holds only while that is the present one.
-            let precondition = match (release.precondition, draft.based_on) {
+            let precondition = match (release.precondition, pending.based_on) {
                 (Precondition::None, Some(revision)) => {
                     is_pinned = true;
                     Precondition::Revision(revision)
@@ -141,7 +160,7 @@ pub(crate) async fn write_all(
                 (asked, _) => asked,
             };
             puts.push(Put {
-                document: draft.document.into(),
+                document: pending.document.into(),
                 condition: Condition::When(precondition),
                 note: release.note.clone(),
             });
@@ -151,8 +170,11 @@ pub(crate) async fn write_all(
             _ => None,
         });
         check(shared, &writes.collect::<Vec<_>>(), &fresh).await?;
-        match put(shared, caller, puts, Vec::new(), dry_run).await {
+        match put(shared, caller, puts, beside, dry_run || is_proposed).await {
             Err(Error::Precondition { .. }) if is_pinned => {}
+            Ok(written) if is_proposed && !dry_run => {
+                return drafts::keep(shared, caller, proposals, written).await;
+            }
             written => return written,
         }
     }
@@ -161,7 +183,7 @@ pub(crate) async fn write_all(
 }
 
 /// The document to be written.
-async fn draft(shared: &Shared, key: &DocumentKey, asked: &Asked<'_>) -> Result<Draft, Error> {
+async fn pending(shared: &Shared, key: &DocumentKey, asked: &Asked<'_>) -> Result<Pending, Error> {
     let present = present(shared, key).await?;
     let mut content = None;
     let mut based_on = present.as_ref().map(|present| present.metadata.revision);
@@ -199,6 +221,13 @@ async fn draft(shared: &Shared, key: &DocumentKey, asked: &Asked<'_>) -> Result<
             let present = present.as_ref();
             copy(present.ok_or_else(|| Error::NotFound(key.clone()))?)
         }
+        Asked::Earlier(earlier) => {
+            let mut document = Object::clone(earlier);
+            if let Some(present) = &present {
+                document.spec.approval.clone_from(&present.spec.approval);
+            }
+            document
+        }
         Asked::Document(document) => {
             let mut document = Object::clone(document);
             let nothing = Config::default();
@@ -207,7 +236,7 @@ async fn draft(shared: &Shared, key: &DocumentKey, asked: &Asked<'_>) -> Result<
             document
         }
     };
-    Ok(Draft {
+    Ok(Pending {
         document,
         content,
         based_on,
@@ -259,7 +288,7 @@ pub(super) async fn present(
 async fn admit(
     shared: &Shared,
     key: &DocumentKey,
-    draft: &mut Draft,
+    pending: &mut Pending,
     asked: &Asked<'_>,
     dry_run: bool,
 ) -> Result<Fresh, Error> {
@@ -269,10 +298,10 @@ async fn admit(
     };
     let file = ConfigName::parse(&key.name).map_or("", |name| name.file);
     let mut fresh = Fresh::new();
-    let spec = &mut draft.document.spec;
+    let spec = &mut pending.document.spec;
     let pointers = spec.sealed.clone();
     let anew = matches!(asked, Asked::Reseal { .. });
-    let sealing = Sealing::of(shared, key, &pointers, draft.present.as_ref(), anew).await?;
+    let sealing = Sealing::of(shared, key, &pointers, pending.present.as_ref(), anew).await?;
     let said = Said {
         hash: spec.content_hash,
         text: spec.content.take(),
@@ -280,7 +309,7 @@ async fn admit(
         gray: None,
         at: "/spec".to_owned(),
     };
-    let bytes = match draft.content.take() {
+    let bytes = match pending.content.take() {
         Some(content) => content,
         None => said.bytes(shared).await?,
     };

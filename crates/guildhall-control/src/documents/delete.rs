@@ -8,6 +8,7 @@ use guildhall_store::{CommitError, Compare, MAX_OPERATIONS, Op, Range, Store, Tr
 use super::Precondition;
 use super::write::refusal;
 use crate::audit::{Action, Outcome};
+use crate::config::approved;
 use crate::control::Shared;
 use crate::history::{Note, Past};
 use crate::{Error, clock};
@@ -78,12 +79,10 @@ async fn attempt(
         transaction.then = removal(key);
         transaction.then.extend(doomed);
         if key.kind.keeps_history() {
+            let document = Document::from_stored(key.kind, entry.modified, &entry.value)?;
+            approved(caller, &document, None, note.standing)?;
             let mut past = Past::read(&*shared.store, key).await?;
-            past.adopt(&Document::from_stored(
-                key.kind,
-                entry.modified,
-                &entry.value,
-            )?)?;
+            past.adopt(&document)?;
             past.next();
             past.add((clock::wall(), &caller.principal), note, false, None)?;
             let mut heads = Vec::new();

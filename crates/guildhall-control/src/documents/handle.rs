@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use guildhall_core::access::{Caller, Verb, authorize};
 use guildhall_core::document::{Document, DocumentKey, Index, Kind, Object};
+use guildhall_store::Transaction;
 
 use super::write::{Condition, Put, put};
 use super::{ListQuery, Listed, Precondition, WriteOptions, Written, delete, list::list};
 use crate::Error;
 use crate::config;
 use crate::control::Shared;
-use crate::history::Note;
 use crate::view::Routing;
 
 /// Documents of every kind. Cheap to clone.
@@ -61,7 +61,7 @@ impl Documents {
         let options = WriteOptions {
             precondition,
             dry_run,
-            comment: None,
+            ..WriteOptions::default()
         };
         self.write(caller, document, options).await
     }
@@ -90,7 +90,8 @@ impl Documents {
             let asked = config::Asked::Document(Box::new(Object::clone(&config)));
             return config::write(&self.shared, caller, asked, options).await;
         }
-        let comment = options.comment()?;
+        options.no_draft(document.kind())?;
+        let note = options.note()?;
         let WriteOptions {
             precondition,
             dry_run,
@@ -115,12 +116,10 @@ impl Documents {
                 let puts = vec![Put {
                     document,
                     condition: Condition::When(precondition),
-                    note: Note {
-                        comment,
-                        ..Note::default()
-                    },
+                    note,
                 }];
-                let written = put(&self.shared, caller, puts, Vec::new(), dry_run).await?;
+                let beside = Transaction::new();
+                let written = put(&self.shared, caller, puts, &beside, dry_run).await?;
                 written.into_iter().next().ok_or(Error::NotFound(key))
             }
         }
@@ -138,10 +137,8 @@ impl Documents {
         key: &DocumentKey,
         options: WriteOptions,
     ) -> Result<Index, Error> {
-        let note = Note {
-            comment: options.comment()?,
-            ..Note::default()
-        };
+        options.no_draft(key.kind)?;
+        let note = options.note()?;
         let WriteOptions {
             precondition,
             dry_run,
@@ -169,7 +166,7 @@ impl Documents {
         let options = WriteOptions {
             precondition,
             dry_run,
-            comment: None,
+            ..WriteOptions::default()
         };
         self.remove(caller, key, options).await
     }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use guildhall_core::document::Problems;
+use guildhall_core::document::{Kind, Problems};
 use guildhall_core::history;
 
 use super::Precondition;
+use crate::history::{Note, Standing};
 
 /// How a document is written or deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct WriteOptions {
     pub dry_run: bool,
     /// Why, in the author's words; kept where a history is.
     pub comment: Option<String>,
+    /// Makes a draft of it, for others to approve; of configuration only.
+    pub draft: bool,
 }
 
 impl WriteOptions {
@@ -27,6 +30,29 @@ impl WriteOptions {
         };
         let comment = history::comment(text).map_err(|detail| Problems::one("/comment", detail))?;
         Ok(comment.map(Arc::from))
+    }
+
+    /// What a write says of itself, if it goes back to no earlier version.
+    pub(crate) fn note(&self) -> Result<Note, Problems> {
+        Ok(Note {
+            comment: self.comment()?,
+            standing: match self.draft {
+                true => Standing::Proposed,
+                false => Standing::Direct,
+            },
+            ..Note::default()
+        })
+    }
+
+    /// That no draft is asked for of what has none.
+    pub(crate) fn no_draft(&self, kind: Kind) -> Result<(), Problems> {
+        match self.draft {
+            true => {
+                let detail = format!("there are no drafts of {}", kind.plural());
+                Err(Problems::one("/draft", detail))
+            }
+            false => Ok(()),
+        }
     }
 }
 

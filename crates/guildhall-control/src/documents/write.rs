@@ -7,6 +7,7 @@ use guildhall_store::{CommitError, Compare, Op, Transaction};
 
 use super::{Precondition, validate::validate};
 use crate::audit::{Action, Outcome};
+use crate::config::approved;
 use crate::control::Shared;
 use crate::history::{Note, Past, past};
 use crate::{Error, clock, view};
@@ -22,6 +23,8 @@ pub struct Written {
     pub created: bool,
     /// Whether anything was changed: writing what already is takes no revision.
     pub changed: bool,
+    /// The draft that was made of it instead; then the index is the draft's.
+    pub draft: Option<u32>,
 }
 
 /// A document to be written.
@@ -60,12 +63,12 @@ impl Known {
 }
 
 /// Authorizes, validates and writes `puts` in one transaction together with `beside`, and answers
-/// in their order. Nothing is written unless all are.
+/// in their order. Nothing is written unless all are; what stands beside them only with a change.
 pub(crate) async fn put(
     shared: &Shared,
     caller: &Caller,
     puts: Vec<Put>,
-    beside: Vec<Op>,
+    beside: &Transaction,
     dry_run: bool,
 ) -> Result<Vec<Written>, Error> {
     let keys: Vec<DocumentKey> = puts.iter().map(|put| put.document.key()).collect();
@@ -125,7 +128,7 @@ async fn attempt(
     caller: &Caller,
     mut puts: Vec<Put>,
     keys: &[DocumentKey],
-    beside: Vec<Op>,
+    beside: &Transaction,
     dry_run: bool,
 ) -> Result<Vec<Written>, Error> {
     for (put, key) in puts.iter().zip(keys) {
@@ -164,10 +167,10 @@ async fn attempt(
         // Compared after the documents, whose compares stand in their order.
         let mut heads = Vec::new();
         for (put, known) in puts.iter_mut().zip(&mut known) {
-            if admit(put, known).is_err() {
+            if admit(caller, put, known).is_err() {
                 // The view may lag behind what the writer has already seen: only the store decides.
                 refresh(shared, known).await?;
-                admit(put, known)?;
+                admit(caller, put, known)?;
             }
             let store_key = known.store_key.clone();
             transaction = transaction.when(match (put.condition, known.revision()) {
@@ -202,8 +205,10 @@ async fn attempt(
             stored.push(Some(value));
         }
         transaction.compare.append(&mut heads);
+        let ours = transaction.compare.len();
         if stored.iter().any(Option::is_some) {
-            transaction.then.extend(beside.iter().cloned());
+            transaction.compare.extend(beside.compare.iter().cloned());
+            transaction.then.extend(beside.then.iter().cloned());
         }
         if dry_run {
             let index = shared.store.index();
@@ -220,6 +225,8 @@ async fn attempt(
                 offer.keep();
                 return Ok(answer(shared, puts, stored, known, committed.index, true));
             }
+            // Whoever knows what stands beside reads that anew.
+            Err(CommitError::Conflict { at, .. }) if at >= ours => break,
             Err(CommitError::Conflict { at, .. }) => {
                 // There is one compare for each document, in their order, and then those of heads,
                 // which are read anew in any case.
@@ -236,13 +243,18 @@ async fn attempt(
 }
 
 /// Whether what is known allows the write.
-fn admit(put: &Put, known: &Known) -> Result<(), Error> {
-    match put.condition {
-        Condition::When(wanted) if !wanted.holds(known.revision()) => Err(Error::Precondition {
-            key: known.key.clone(),
-            wanted,
-            current: known.revision(),
-        }),
+fn admit(caller: &Caller, put: &Put, known: &Known) -> Result<(), Error> {
+    match (put.condition, &known.current) {
+        (Condition::When(wanted), _) if !wanted.holds(known.revision()) => {
+            Err(Error::Precondition {
+                key: known.key.clone(),
+                wanted,
+                current: known.revision(),
+            })
+        }
+        (Condition::When(_), Some(current)) => {
+            approved(caller, current, Some(&put.document), put.note.standing)
+        }
         _ => Ok(()),
     }
 }
@@ -328,6 +340,7 @@ fn answer(
             index,
             created,
             changed,
+            draft: None,
         })
     });
     written.collect()

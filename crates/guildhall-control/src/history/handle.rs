@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use guildhall_core::access::{Caller, Verb, authorize};
-use guildhall_core::document::{Document, DocumentKey, Index, KeyPart, Metadata, Object, Problems};
+use guildhall_core::document::{
+    Document, DocumentKey, Index, KeyPart, Kind, Metadata, Object, Problems,
+};
 use guildhall_core::history::{Head, Version, VersionRef};
+use guildhall_store::Transaction;
 
 use super::{Note, Past, tags};
 use crate::Error;
@@ -143,7 +146,10 @@ impl History {
         options: WriteOptions,
     ) -> Result<Written, Error> {
         allowed(caller, Verb::Write, key)?;
-        let comment = options.comment()?;
+        if key.kind != Kind::Config {
+            options.no_draft(key.kind)?;
+        }
+        let note = options.note()?;
         let recorded = self.read(caller, key, to).await?;
         let number = recorded.version.version;
         let Some(mut document) = recorded.document else {
@@ -156,19 +162,19 @@ impl History {
         *metadata = Metadata::portable(metadata);
         let (shared, precondition, dry_run) = (&self.shared, options.precondition, options.dry_run);
         let note = Note {
-            comment,
             to: Some(number),
-            provenance: None,
+            ..note
         };
+        let beside = Transaction::new();
         let written = match document {
             // What is released again is checked like what is new.
             Document::Config(config) => {
                 let release = Release {
-                    asked: Asked::Document(Box::new(Object::clone(&config))),
+                    asked: Asked::Earlier(Box::new(Object::clone(&config))),
                     precondition,
                     note,
                 };
-                write_all(shared, caller, &[release], dry_run).await?
+                write_all(shared, caller, &[release], &beside, dry_run).await?
             }
             document => {
                 let condition = Condition::When(precondition);
@@ -177,7 +183,7 @@ impl History {
                     condition,
                     note,
                 };
-                put(shared, caller, vec![put_it], Vec::new(), dry_run).await?
+                put(shared, caller, vec![put_it], &beside, dry_run).await?
             }
         };
         let mut written = written.into_iter();

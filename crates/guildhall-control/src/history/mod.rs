@@ -13,4 +13,4 @@ mod tags;
 pub use handle::{History, Recorded, Versions};
 pub use options::HistoryOptions;
 
-pub(crate) use past::{Note, Past};
+pub(crate) use past::{Note, Past, Standing};

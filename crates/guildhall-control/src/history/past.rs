@@ -22,6 +22,22 @@ pub(crate) struct Note {
     pub(crate) to: Option<u32>,
     /// Where what is written comes from, if not from its author.
     pub(crate) provenance: Option<Box<Provenance>>,
+    /// Whether others agreed to it.
+    pub(crate) standing: Standing,
+}
+
+/// Whether others agreed to a write, where its document asks for that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nobody was asked.
+    #[default]
+    Direct,
+    /// So many others than its author approved it.
+    Approved(u32),
+    /// There is nothing to ask: readers get what they got before.
+    Same,
+    /// It is only tried: others may agree later.
+    Proposed,
 }
 
 /// A document's head as the store has it, and what is to be added.

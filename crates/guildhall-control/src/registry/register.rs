@@ -8,7 +8,7 @@ use guildhall_core::document::{
 };
 use guildhall_core::registry::contract::{self, VersionStatus};
 use guildhall_core::registry::{Service, ServiceEntry, ServiceVersion, graph};
-use guildhall_store::Op;
+use guildhall_store::{Op, Transaction};
 
 use crate::Error;
 use crate::control::Shared;
@@ -48,7 +48,8 @@ pub(super) async fn instance(
             note: Note::default(),
         },
     ];
-    answer(put(shared, caller, puts, Vec::new(), dry_run).await?, 1)
+    let beside = Transaction::new();
+    answer(put(shared, caller, puts, &beside, dry_run).await?, 1)
 }
 
 pub(super) async fn version(
@@ -73,7 +74,7 @@ pub(super) async fn version(
             note: Note::default(),
         },
     ];
-    let written = put(shared, caller, puts, beside.ops.clone(), dry_run).await?;
+    let written = put(shared, caller, puts, &beside.transaction, dry_run).await?;
     let written = answer(written, 1)?;
     Ok(beside.show(written))
 }
@@ -116,7 +117,7 @@ pub(super) async fn service(
         condition: Condition::When(Precondition::None),
         note: Note::default(),
     }));
-    let mut written = put(shared, caller, puts, beside.ops.clone(), dry_run).await?;
+    let mut written = put(shared, caller, puts, &beside.transaction, dry_run).await?;
     let version = if written.len() > 1 {
         written.pop().map(|version| beside.show(version))
     } else {
@@ -131,7 +132,7 @@ pub(super) async fn service(
 /// What is written with a version.
 #[derive(Default)]
 struct Beside {
-    ops: Vec<Op>,
+    transaction: Transaction,
     status: Option<Vec<u8>>,
 }
 
@@ -183,9 +184,9 @@ fn review(
         return Ok(Beside::default());
     }
     let status = serde_json::to_vec(&status)?;
-    let ops = vec![Op::put(key.store_key(KeyPart::Status), status.clone())];
+    let put = Op::put(key.store_key(KeyPart::Status), status.clone());
     Ok(Beside {
-        ops,
+        transaction: Transaction::new().then(put),
         status: Some(status),
     })
 }

@@ -67,6 +67,7 @@ async fn attempt(
                     index,
                     created: false,
                     changed,
+                    draft: None,
                 })
                 .ok_or_else(|| Error::NotFound(key.clone()))
         };

@@ -164,6 +164,7 @@ async fn a_rollback_is_a_write_like_any_other() {
         precondition,
         dry_run,
         comment: None,
+        draft: false,
     };
     let back = |options: WriteOptions| {
         let (history, caller) = (history.clone(), world.caller.clone());

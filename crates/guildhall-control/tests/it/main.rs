@@ -16,6 +16,7 @@ mod audit;
 mod config;
 mod contract;
 mod documents;
+mod drafts;
 mod duty;
 mod embedded;
 mod full_disk;

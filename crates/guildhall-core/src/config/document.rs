@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigName, ContentHash, Format, gray::Match};
+use super::{Approval, ConfigName, ContentHash, Format, gray::Match};
 use crate::document::{
     Kind, Name, NameError, Pointer, Problems, Remedies, Remedy, Spec, Timestamp,
 };
@@ -40,6 +40,9 @@ pub struct Config {
     /// Contents that some readers get before the others. Of several that are for a reader, the first counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gray: Vec<GrayRelease>,
+    /// How many people must agree before what readers get changes. None if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
 }
 
 /// A content that some readers get before the others.
@@ -204,6 +207,9 @@ impl Spec for Config {
                 Self::MAX_GRAY
             ),
         );
+        if let Some(approval) = &self.approval {
+            approval.validate(&at.field("approval"), problems);
+        }
         for (n, gray) in self.gray.iter().enumerate() {
             let at = at.field("gray");
             let at = at.item(n);

@@ -14,14 +14,17 @@
 //! - [`mod@merge`]: layers over each other, and where each value of the result was written.
 //! - `schema` (the feature of that name): JSON Schemas that content must fit.
 //! - [`seal`]: single values encrypted where they stand, bound to their place.
+//! - [`Draft`], [`Approval`]: releases that several people agree on before they are made.
 //! - [`promotion`]: what it means to release in one environment what another one runs.
 //! - [`bundle`]: many files outside the platform, as a folder or an archive.
 //! - [`import`]: files out of the exports of other systems.
 //! - [`gray`]: which listeners get content before the others do.
 
+mod approval;
 pub mod bundle;
 pub mod diff;
 mod document;
+mod draft;
 pub mod format;
 pub mod gray;
 mod hash;
@@ -34,8 +37,10 @@ pub mod promotion;
 pub mod schema;
 pub mod seal;
 
+pub use approval::{Approval, Takes};
 pub use diff::{ContentDiff, diff, unified};
 pub use document::{Config, GrayRelease, Judgement};
+pub use draft::{Approved, DRAFTS, Draft, DraftRow, Drafts, drafts_key, drafts_of};
 pub use format::{Format, Node, ParseError, Parsed, Position, Value, parse};
 pub use gray::{Gray, Listener};
 pub use hash::{ContentHash, ContentHashError};

@@ -37,6 +37,9 @@ pub struct Promotion {
     pub version: u32,
     /// The target's revision, for `If-Match`; 0 if it is not there.
     pub revision: u64,
+    /// The draft that was made of it instead of a release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<u32>,
     /// What changes in the target's content.
     pub diff: ContentDiff,
     /// What changes for those who read the target, by the file that they ask for.

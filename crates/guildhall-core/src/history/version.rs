@@ -43,6 +43,15 @@ pub struct Provenance {
     /// The release of another environment that it was promoted from: `users/staging/app.yaml@5`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promoted_from: Option<String>,
+    /// The draft that it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draft: Option<u32>,
+    /// Who made the draft; who released it is the version's `by`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// Who approved the draft.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<String>,
 }
 
 /// What made a version.
@@ -232,6 +241,8 @@ mod tests {
             to: (action == Act::RolledBack).then_some(1),
             provenance: Some(Box::new(Provenance {
                 promoted_from: Some("users/staging/app.yaml@5".to_owned()),
+                approved_by: vec!["bob".to_owned()],
+                ..Provenance::default()
             })),
         }
     }

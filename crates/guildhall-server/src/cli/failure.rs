@@ -88,7 +88,7 @@ impl Failure {
             | Code::SealKeyMissing
             | Code::ContractBroken => (Exit::Conflict, ""),
             Code::Unauthenticated => (Exit::Denied, "give a token: --token or GUILDHALL_TOKEN"),
-            Code::Forbidden => (Exit::Denied, ""),
+            Code::Forbidden | Code::ApprovalRequired => (Exit::Denied, ""),
             Code::InvalidDocument => (Exit::Invalid, "correct what is named above"),
             Code::NotReady | Code::ReadOnly | Code::WrongNode => (Exit::Unreachable, ""),
             Code::Timeout | Code::IndexNotReached => (Exit::Timeout, "try again"),

@@ -59,6 +59,7 @@ pub(super) async fn like(
         gray: _,
         sealed: _,
         schema_ref: _,
+        approval: _,
     } = &wanted.spec;
     let mut said = match (content, content_base64) {
         (None, None) => Object::clone(config),

@@ -36,8 +36,17 @@ pub(crate) fn text(text: &str) -> Result<(), Failure> {
 
 /// Writes `text` to stdout; whether anybody still reads.
 pub(crate) fn line(text: &str) -> Result<bool, Failure> {
+    written(text.as_bytes())
+}
+
+/// Writes what may not be text to stdout, as it is.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    written(bytes).map(drop)
+}
+
+fn written(bytes: &[u8]) -> Result<bool, Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::new(Exit::Failure, "stdout cannot be written to").why(error)),

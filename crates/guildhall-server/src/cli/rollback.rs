@@ -42,6 +42,9 @@ pub(super) struct Back {
     /// Check on the server and show what would change, write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Make a draft of it, for others to approve; of configuration only
+    #[arg(long)]
+    draft: bool,
 }
 
 impl Rollback {
@@ -65,14 +68,16 @@ impl Back {
                 .map_or(Precondition::None, Precondition::Revision),
             dry_run: self.dry_run,
             comment: self.comment,
+            draft: self.draft,
         };
         let to = VersionRef::of(&self.to);
         let written = context
             .client
             .rollback(&key, &to, &options)
             .await
-            .map_err(refused)?
-            .document;
+            .map_err(refused)?;
+        let drafted = super::config::drafted(&key, &written);
+        let written = written.document;
         let version = written.metadata().version;
         let same = current
             .as_ref()
@@ -80,7 +85,9 @@ impl Back {
         let said = match (same, self.dry_run) {
             (true, _) => format!("says what version {} says already", self.to),
             (false, true) => format!("would be version {version} (dry run)"),
-            (false, false) => format!("rolled back to {}: version {version}", self.to),
+            (false, false) => {
+                drafted.unwrap_or_else(|| format!("rolled back to {}: version {version}", self.to))
+            }
         };
         let shown = match self.dry_run && !same {
             true => diff::documents(current.as_ref(), Some(&written))?,

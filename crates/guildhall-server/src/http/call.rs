@@ -78,6 +78,7 @@ impl Call {
             precondition: self.precondition()?,
             dry_run: self.dry_run()?,
             comment: self.comment()?,
+            draft: self.query.flag(params::DRAFT)?.unwrap_or(false),
         })
     }
 

@@ -51,14 +51,14 @@ pub(crate) async fn read_content(api: &Api, call: Call) -> Result<Answer, Refusa
 }
 
 /// What is asked to be seen of sealed values.
-fn sight(call: &Call) -> Result<Sight, Refusal> {
+pub(super) fn sight(call: &Call) -> Result<Sight, Refusal> {
     Ok(match call.query.flag(params::REVEAL)? {
         Some(true) => Sight::Revealed,
         _ => Sight::Masked,
     })
 }
 
-fn say_sight(answer: &mut Answer, sight: Option<Sight>) {
+pub(super) fn say_sight(answer: &mut Answer, sight: Option<Sight>) {
     match sight {
         None => {}
         Some(Sight::Masked) => answer::set(answer, names::SEALED, "masked"),

@@ -1,6 +1,6 @@
 //! Documents of every kind: list, create, read, write, delete.
 
-use guildhall_api::wire::{Code, List, ListMetadata, MAX_LIMIT};
+use guildhall_api::wire::{Code, List, ListMetadata, MAX_LIMIT, header as names, path};
 use guildhall_control::{
     documents::{ListQuery, Written},
     watch::Scope,
@@ -177,8 +177,15 @@ pub(crate) fn written_answer(
     if !dry_run {
         answer::set_index(&mut answer, written.index);
     }
-    if written.created {
-        *answer.status_mut() = StatusCode::CREATED;
+    match written.draft {
+        Some(draft) => {
+            *answer.status_mut() = StatusCode::ACCEPTED;
+            answer::set(&mut answer, names::DRAFT, &draft.to_string());
+            let path = path::draft(&written.document.key(), draft);
+            answer::set(&mut answer, header::LOCATION, &path);
+        }
+        None if written.created => *answer.status_mut() = StatusCode::CREATED,
+        None => {}
     }
     Ok(answer)
 }

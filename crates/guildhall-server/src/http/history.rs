@@ -137,7 +137,7 @@ fn config(document: Option<&Document>) -> Option<&Object<Config>> {
     }
 }
 
-fn unwritable(error: yaml_serde::Error) -> Refusal {
+pub(super) fn unwritable(error: yaml_serde::Error) -> Refusal {
     refuse(
         Code::Internal,
         format!("the document cannot be shown as YAML: {error}"),

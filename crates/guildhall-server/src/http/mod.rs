@@ -13,6 +13,7 @@ mod configs;
 mod discovery;
 mod dispatch;
 mod documents;
+mod drafts;
 mod fleet;
 mod history;
 mod locks;

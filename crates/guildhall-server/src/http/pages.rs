@@ -9,6 +9,7 @@ macro_rules! pages {
 }
 
 const PAGES: &[(&str, &str)] = &pages![
+    "approval-required",
     "bad-request",
     "body-too-large",
     "circuit-open",

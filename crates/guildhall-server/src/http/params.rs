@@ -1,5 +1,7 @@
 //! The query parameters each call takes. Handlers refuse others, and the OpenAPI document lists the same.
 
+use guildhall_core::document::Kind;
+
 use super::routes::{Method, Resource};
 
 /// Waits for a write of one's own to be seen; every read takes it.
@@ -51,6 +53,9 @@ pub(crate) const LABEL: &str = "label";
 /// Where each value of a configuration was written, instead of the configuration as it is written.
 pub(crate) const ORIGINS: &str = "origins";
 
+/// Makes a draft of a release, for others to approve.
+pub(crate) const DRAFT: &str = "draft";
+
 /// Whether sealed values are revealed.
 pub(crate) const REVEAL: &str = "reveal";
 
@@ -87,16 +92,20 @@ pub(crate) fn accepted(resource: Resource, method: Method) -> &'static [&'static
         (Resource::Instances, Method::Get) => DISCOVERY,
         (Resource::Collection(_) | Resource::Instances, Method::Post) => &[DRY_RUN],
         (Resource::Document(_), Method::Get) => READ,
-        (Resource::Document(_), Method::Put | Method::Delete) | (Resource::Rollback, _) => {
-            &[DRY_RUN]
+        (Resource::Document(Kind::Config), Method::Put) | (Resource::Rollback, _) => {
+            &[DRY_RUN, DRAFT]
         }
+        (Resource::Document(_), Method::Put | Method::Delete) => &[DRY_RUN],
         (Resource::ConfigContent, Method::Get) => &[VERSION, REVEAL, MIN_INDEX],
-        (
-            Resource::ConfigContent | Resource::Reseal | Resource::Gray | Resource::GrayPromotion,
-            _,
-        ) => &[DRY_RUN],
+        (Resource::Gray, Method::Put) | (Resource::ConfigContent | Resource::GrayPromotion, _) => {
+            &[DRY_RUN, DRAFT]
+        }
+        (Resource::Reseal | Resource::Gray | Resource::DraftRelease, _) => &[DRY_RUN],
+        (Resource::AllDrafts | Resource::Drafts | Resource::DraftDiff, _)
+        | (Resource::Draft, Method::Get) => &[MIN_INDEX],
+        (Resource::DraftContent, _) => &[REVEAL, MIN_INDEX],
         (Resource::Listeners, _) => &[MIN_INDEX],
-        (Resource::ConfigPromotion, _) => &[DRY_RUN, MIN_INDEX],
+        (Resource::ConfigPromotion, _) => &[DRY_RUN, DRAFT, MIN_INDEX],
         (Resource::EffectiveConfig, _) => &[
             INSTANCE, ZONE, LABEL, ORIGINS, REVEAL, WAIT, WATCH, MIN_INDEX,
         ],

@@ -22,14 +22,18 @@ pub(crate) fn invalid(problems: Problems) -> Refusal {
 pub(crate) fn of(error: Error) -> Refusal {
     let text = error.to_string();
     match error {
-        Error::Denied(_) => refuse(Code::Forbidden, text),
+        Error::Denied(_) | Error::OwnDraft { .. } => refuse(Code::Forbidden, text),
+        Error::ApprovalRequired { .. } => refuse(Code::ApprovalRequired, text),
         Error::NotFound(_)
         | Error::NoVersion { .. }
         | Error::NoGray { .. }
+        | Error::NoDraft { .. }
         | Error::CheckNotFound { .. } => refuse(Code::NotFound, text),
         Error::Invalid(problems) => invalid(problems),
         Error::Precondition { .. } => refuse(Code::PreconditionFailed, text),
-        Error::Conflict(_) | Error::Contention(_) => refuse(Code::Conflict, text),
+        Error::Conflict(_) | Error::Contention(_) | Error::StaleDraft { .. } => {
+            refuse(Code::Conflict, text)
+        }
         Error::Gone => refuse(Code::ContinueExpired, text),
         Error::BadContinue(_) => refuse(Code::BadRequest, text),
         Error::NoSealKey { .. } => refuse(Code::SealKeyMissing, text),

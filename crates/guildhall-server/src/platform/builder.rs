@@ -283,6 +283,7 @@ fn control_options(settings: &Settings, seal_keys: SealKeys) -> Result<Options, 
         config: ConfigOptions {
             cache: settings.config.cache.0,
             listeners: settings.config.listeners,
+            drafts: settings.config.drafts,
             seal_keys,
         },
         watch: WatchOptions {

@@ -130,6 +130,8 @@ section! {
         cache: Size = Size(64 << 20), "\"256MiB\"";
         /// How many listeners are known at most, over all files.
         listeners: usize = 100_000, "10000";
+        /// How many drafts a file has at most.
+        drafts: usize = 16, "4";
         /// A file with the keys that values are sealed with, a line `ID: KEY` each, the one that seals first
         /// (`guildhall config seal --new-key`). Without keys nothing can be sealed. A change takes effect without a restart,
         /// as often as `auth.reload` says.

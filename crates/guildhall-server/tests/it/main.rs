@@ -9,6 +9,7 @@ mod cli;
 mod configs;
 mod discovery;
 mod documents;
+mod drafts;
 mod fleet;
 mod gateway;
 mod history;

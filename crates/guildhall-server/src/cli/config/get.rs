@@ -1,13 +1,11 @@
 //! `guildhall config get`: what a file comes to, or as it was written.
 
-use std::io::Write;
-
 use clap::Args;
 use guildhall_core::{config::seal::Sight, history::VersionRef};
 
 use super::{File, For};
 use crate::cli::{
-    Exit, Failure,
+    Failure,
     context::Context,
     manifest::word,
     output::{self, Format},
@@ -77,13 +75,7 @@ impl Get {
                 content.map_err(failed)?
             }
         };
-        let mut out = std::io::stdout().lock();
-        match out.write_all(&content).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Failure::new(Exit::Failure, "stdout cannot be written to").why(error))
-            }
-            _ => Ok(()),
-        }
+        output::bytes(&content)
     }
 }
 

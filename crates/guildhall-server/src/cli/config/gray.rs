@@ -10,7 +10,7 @@ use guildhall_core::{
     document::{Document, DocumentKey},
 };
 
-use super::{File, pair, set};
+use super::{File, drafted, pair, set};
 use crate::cli::{Exit, Failure, context::Context, manifest::word, output};
 use crate::table::{Table, plain};
 
@@ -172,6 +172,9 @@ impl Start {
 fn told(key: &DocumentKey, written: &Written, what: &str) -> Result<(), Failure> {
     for warning in &written.warnings {
         output::warn(warning);
+    }
+    if let Some(drafted) = drafted(key, written) {
+        return output::text(&format!("{} {drafted}\n", word(key)));
     }
     let version = written.document.metadata().version;
     let tried = if written.index.is_none() {

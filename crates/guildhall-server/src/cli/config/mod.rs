@@ -1,6 +1,7 @@
 //! `guildhall config`: the files that services read.
 
 mod archive;
+mod draft;
 mod edit;
 mod export;
 mod get;
@@ -28,6 +29,8 @@ use guildhall_core::{
 
 use super::{Exit, Failure, context::Context, history, rollback};
 
+pub(super) use draft::drafted;
+
 const EXAMPLES: &str = "\
 Examples:
   guildhall config set users/prod/app.yaml -f app.yaml --comment 'smaller pool'
@@ -38,6 +41,7 @@ Examples:
   guildhall config rollback users/prod/app.yaml --to 3
   guildhall config promote users/staging --to prod --dry-run
   guildhall config gray start users/prod/app.yaml blue -f new.yaml --percentage 10
+  guildhall config draft list                             what waits for the approval of others
   guildhall config listeners users/prod/app.yaml          who runs which version?
   guildhall config watch users/prod/app.yaml
   guildhall config export --to configs/                   all files, as a folder; --to FILE.zip
@@ -80,6 +84,7 @@ enum Command {
         back: rollback::Back,
     },
     Promote(promote::Promote),
+    Draft(draft::Drafts),
     Gray(gray::Gray),
     Listeners(listeners::Listeners),
     Schema(schema::Schema),
@@ -178,6 +183,7 @@ impl Config {
                 back.run(context, key).await
             }
             Command::Promote(promote) => promote.run(context).await,
+            Command::Draft(drafts) => drafts.run(context).await,
             Command::Gray(gray) => gray.run(context).await,
             Command::Listeners(listeners) => listeners.run(context).await,
             Command::Schema(schema) => schema.run(context).await,

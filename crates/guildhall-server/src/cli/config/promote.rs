@@ -104,11 +104,12 @@ fn shown(item: &Promotion, dry_run: bool) -> String {
     let Promotion {
         from, to, version, ..
     } = item;
-    let said = match (item.outcome, dry_run) {
-        (Outcome::Unchanged, _) => format!("is the same already: version {version}"),
-        (Outcome::Created, true) => format!("would be new, from {from}"),
-        (Outcome::Updated, true) => format!("would change, from {from}"),
-        (Outcome::Created | Outcome::Updated, false) => {
+    let said = match (item.outcome, item.draft) {
+        (_, Some(id)) => format!("draft {id}, from {from}; to be approved, then released"),
+        (Outcome::Unchanged, None) => format!("is the same already: version {version}"),
+        (Outcome::Created, None) if dry_run => format!("would be new, from {from}"),
+        (Outcome::Updated, None) if dry_run => format!("would change, from {from}"),
+        (Outcome::Created | Outcome::Updated, None) => {
             format!("version {version}, promoted from {from}")
         }
     };

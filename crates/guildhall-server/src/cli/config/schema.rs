@@ -3,7 +3,7 @@
 use clap::Args;
 use guildhall_core::document::{Document, Object};
 
-use super::{File, set::How};
+use super::{File, drafted, set::How};
 use crate::cli::{Exit, Failure, context::Context, manifest::word, output};
 
 const EXAMPLES: &str = "\
@@ -56,6 +56,7 @@ impl Schema {
             output::warn(warning);
         }
         let version = written.document.metadata().version;
-        output::text(&format!("{} version {version}\n", word(&key)))
+        let said = drafted(&key, &written).unwrap_or_else(|| format!("version {version}"));
+        output::text(&format!("{} {said}\n", word(&key)))
     }
 }

@@ -6,7 +6,7 @@ use guildhall_api::client::{ListQuery, PutOptions, Written};
 use guildhall_core::document::{Document, DocumentKey, Kind, Object};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::set::How;
+use super::{drafted, set::How};
 use crate::{
     cli::{Exit, Failure, context::Context, manifest::word, output},
     clock,
@@ -158,14 +158,17 @@ fn said(written: &Written, before: u64) -> Result<(), Failure> {
     for warning in &written.warnings {
         output::warn(warning);
     }
-    let metadata = written.document.metadata();
+    let (key, metadata) = (written.document.key(), written.document.metadata());
+    if let Some(drafted) = drafted(&key, written) {
+        return output::text(&format!("{} {drafted}\n", word(&key)));
+    }
     let said = match metadata.revision == before {
         true => "unchanged",
         false => "sealed",
     };
     output::text(&format!(
         "{} {said}: version {}\n",
-        word(&written.document.key()),
+        word(&key),
         metadata.version
     ))
 }

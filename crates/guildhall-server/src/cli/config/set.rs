@@ -6,7 +6,7 @@ use clap::Args;
 use guildhall_api::client::{Precondition, PutOptions, Written};
 use guildhall_core::document::DocumentKey;
 
-use super::File;
+use super::{File, drafted};
 use crate::cli::{Exit, Failure, context::Context, manifest::word, output};
 
 /// Release a file's content
@@ -36,6 +36,9 @@ pub(super) struct How {
     /// Check on the server, write nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Make a draft of it, for others to approve
+    #[arg(long)]
+    pub(super) draft: bool,
 }
 
 impl How {
@@ -48,6 +51,7 @@ impl How {
             },
             dry_run: self.dry_run,
             comment: self.comment,
+            draft: self.draft,
         }
     }
 }
@@ -96,10 +100,11 @@ pub(super) async fn release(
         .client
         .release_content(key, content.into(), media_type, &options)
         .await;
+    let written = released.map_err(failed)?;
     let Written {
         document, warnings, ..
-    } = released.map_err(failed)?;
-    for warning in &warnings {
+    } = &written;
+    for warning in warnings {
         output::warn(warning);
     }
     let version = document.metadata().version;
@@ -109,7 +114,7 @@ pub(super) async fn release(
     ) {
         (true, _) => format!("unchanged: version {version}"),
         (false, true) => format!("would be version {version} (dry run)"),
-        (false, false) => format!("version {version}"),
+        (false, false) => drafted(key, &written).unwrap_or_else(|| format!("version {version}")),
     };
     output::text(&format!("{} {said}\n", word(key)))
 }

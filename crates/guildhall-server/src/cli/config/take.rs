@@ -256,6 +256,7 @@ async fn send(
         precondition: revision.map_or(Precondition::Absent, Precondition::Revision),
         dry_run: how.dry_run,
         comment: Some(how.comment.clone().unwrap_or(comment)),
+        draft: false,
     };
     let key = key(context, file);
     let client = &context.client;

@@ -54,7 +54,7 @@ const DOCUMENTS: [(Kind, &str, &str); 9] = [
     (
         Kind::Config,
         "a/prod/app.yaml",
-        r#"{"format": "yaml", "content": "a: 1", "size": 4,
+        r#"{"format": "yaml", "content": "a: 1", "size": 4, "approval": {"required": 1},
             "gray": [{"name": "blue", "match": {"labels": {"k": "v"}, "instances": ["i"], "zones": ["z"], "percentage": 50},
                       "overlay": true, "judgement": {"maxFailed": 1}, "content": "a: 2", "size": 4}]}"#,
     ),

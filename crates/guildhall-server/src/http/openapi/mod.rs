@@ -102,9 +102,11 @@ fn described(operation: &Operation) -> Value {
     let written = match operation.resource {
         Resource::Document(kind) if operation.method != Method::Get => Some(kind.keeps_history()),
         Resource::Rollback => Some(true),
-        Resource::Reseal | Resource::Gray | Resource::GrayPromotion | Resource::ConfigPromotion => {
-            Some(true)
-        }
+        Resource::Reseal
+        | Resource::Gray
+        | Resource::GrayPromotion
+        | Resource::ConfigPromotion
+        | Resource::DraftRelease => Some(true),
         Resource::ConfigContent if operation.method == Method::Put => Some(true),
         _ => None,
     };

@@ -321,8 +321,29 @@ fn configs() -> impl Iterator<Item = Operation> {
                  keeps its gray releases and tags. The answer says what changes for the target's readers, what its environment says \
                  otherwise, and who reads it; with `dryRun` it says so and writes nothing. `If-Match` is about the target.",
             ),
+        row((Get, R::Drafts), "/drafts", "listDrafts", "The drafts of a file, the oldest first.", None, Answers::Json("DraftList"))
+            .more(
+                "A write with `draft=true` passes every check and becomes a draft instead of a release: 202, `Guildhall-Draft` is its \
+                 number, `Location` its path. A file with `approval.required` changes by drafts that so many others approved.",
+            ),
+        row((Get, R::Draft), "/drafts/{draft}", "getDraft", "Reads a draft: the document that it is to be, who approved it, and whether it can be released.", None, Answers::Json("DraftRow")),
+        row((Get, R::DraftContent), "/drafts/{draft}/content", "getDraftContent", "Reads the content that a draft is to release.", None, Answers::Other("application/octet-stream")),
+        row((Get, R::DraftDiff), "/drafts/{draft}/diff", "diffDraft", "What a draft changes in the live document.", None, Answers::Json("DraftDiff")),
+        row((Method::Post, R::DraftApproval), "/drafts/{draft}/approve", "approveDraft", "Approves a draft of somebody else's.", None, Answers::Json("DraftRow"))
+            .more("Needs the right to write. Approving again changes nothing. 409 if the file has been released since the draft was made."),
+        row((Method::Post, R::DraftRelease), "/drafts/{draft}/release", "releaseDraft", "Releases a draft, which is gone with that.", None, Answers::Written("Config"))
+            .more("403 `approval-required` while approvals are missing; 409 if the file has been released since the draft was made."),
+        row((Method::Delete, R::Draft), "/drafts/{draft}", "deleteDraft", "Takes a draft away.", None, Answers::Nothing),
     ];
-    rows("configuration", CONFIGS, all)
+    let everywhere = vec![row(
+        (Get, R::AllDrafts),
+        "/drafts",
+        "listAllDrafts",
+        "The drafts of all files that the caller may read.",
+        None,
+        Answers::Json("DraftList"),
+    )];
+    rows("configuration", CONFIGS, all).chain(rows("configuration", NS, everywhere))
 }
 
 fn locks() -> impl Iterator<Item = Operation> {

@@ -22,6 +22,7 @@ pub(super) fn of_path(path: &str) -> Vec<Value> {
         "instance" => "An instance's id.",
         "number" => "A version's number, or a tag.",
         "tag" => "A tag: a name that is no number.",
+        "draft" => "A draft's number.",
         "code" => "A problem's code.",
         _ => "",
     };
@@ -58,6 +59,10 @@ pub(super) fn of_query(name: &str) -> Value {
         ),
         params::DRY_RUN => (
             "Validates and shows the result without writing.",
+            boolean(false),
+        ),
+        params::DRAFT => (
+            "Makes a draft instead of a release, for others to approve (202); of configuration only.",
             boolean(false),
         ),
         params::SELECTOR => (

@@ -48,7 +48,8 @@ pub(crate) struct Target {
     /// file of configuration), the service's, or empty.
     pub(crate) name: String,
     /// The check in `…/checks/{check}`, the version in `…/versions/{number}`, the tag in `…/tags/{tag}`,
-    /// the instance in `…/listeners/{instance}`, the gray release in `…/gray/{name}`, else empty.
+    /// the instance in `…/listeners/{instance}`, the gray release in `…/gray/{name}`, the draft in `…/drafts/{draft}`, else
+    /// empty.
     pub(crate) part: String,
     /// The kind of the document whose past is asked for.
     pub(crate) past_of: Option<Kind>,
@@ -174,6 +175,12 @@ fn below_config<'a>(parts: [&'a str; 3], rest: &[&'a str]) -> Option<Found<'a>> 
         ["gray", name] => part_of(config(R::Gray, parts)?, name),
         ["gray", name, "promote"] => part_of(config(R::GrayPromotion, parts)?, name),
         ["promote"] => config(R::ConfigPromotion, parts),
+        ["drafts"] => config(R::Drafts, parts),
+        ["drafts", draft] => part_of(config(R::Draft, parts)?, draft),
+        ["drafts", draft, "content"] => part_of(config(R::DraftContent, parts)?, draft),
+        ["drafts", draft, "diff"] => part_of(config(R::DraftDiff, parts)?, draft),
+        ["drafts", draft, "approve"] => part_of(config(R::DraftApproval, parts)?, draft),
+        ["drafts", draft, "release"] => part_of(config(R::DraftRelease, parts)?, draft),
         _ => past(Kind::Config, config(R::History, parts)?, rest),
     }
 }
@@ -221,6 +228,7 @@ fn below<'a>(rest: &[&'a str]) -> Option<Found<'a>> {
         ["stats"] => found(R::Stats),
         ["breakers"] => found(R::Breakers),
         ["limits"] => found(R::Limits),
+        ["drafts"] => found(R::AllDrafts),
         ["policies", "effective"] => found(R::EffectivePolicy),
         ["watch"] => found(R::Watch),
         ["configs", service, environment, file, ref rest @ ..] => {
@@ -357,6 +365,10 @@ mod tests {
             (
                 "/versions/3",
                 "PastVersion shop \"users/prod/app.yaml\" \"3\"",
+            ),
+            (
+                "/drafts/3/diff",
+                "DraftDiff shop \"users/prod/app.yaml\" \"3\"",
             ),
         ] {
             check(get(), &format!("{file}{below}"), expect);

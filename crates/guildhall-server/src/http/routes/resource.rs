@@ -67,6 +67,20 @@ pub(crate) enum Resource {
     GrayPromotion,
     /// `…/configs/{service}/{environment}/{file}/promote`; `-` as the file stands for all
     ConfigPromotion,
+    /// `…/drafts`
+    AllDrafts,
+    /// `…/configs/{service}/{environment}/{file}/drafts`
+    Drafts,
+    /// `…/configs/{service}/{environment}/{file}/drafts/{draft}`
+    Draft,
+    /// `…/configs/{service}/{environment}/{file}/drafts/{draft}/content`
+    DraftContent,
+    /// `…/configs/{service}/{environment}/{file}/drafts/{draft}/diff`
+    DraftDiff,
+    /// `…/configs/{service}/{environment}/{file}/drafts/{draft}/approve`
+    DraftApproval,
+    /// `…/configs/{service}/{environment}/{file}/drafts/{draft}/release`
+    DraftRelease,
     /// `…/watch`
     Watch,
     /// `/api/v1/status`
@@ -88,7 +102,7 @@ pub(crate) enum Resource {
 const KINDS: usize = Kind::ALL.len();
 
 /// The resources that are not of one kind; those that are asked for most come first.
-const OTHERS: [Resource; 37] = [
+const OTHERS: [Resource; 44] = [
     Resource::Instances,
     Resource::Heartbeat,
     Resource::Watch,
@@ -103,6 +117,13 @@ const OTHERS: [Resource; 37] = [
     Resource::GrayPromotion,
     Resource::ConfigPromotion,
     Resource::Reseal,
+    Resource::AllDrafts,
+    Resource::Drafts,
+    Resource::Draft,
+    Resource::DraftContent,
+    Resource::DraftDiff,
+    Resource::DraftApproval,
+    Resource::DraftRelease,
     Resource::EffectivePolicy,
     Resource::Versions,
     Resource::Check,
@@ -212,6 +233,8 @@ impl Resource {
             Self::Listener => &[Put],
             Self::Gray => &[Put, Delete],
             Self::Reseal | Self::GrayPromotion | Self::ConfigPromotion => &[Post],
+            Self::Draft => &[Get, Delete],
+            Self::DraftApproval | Self::DraftRelease => &[Post],
             Self::Tag => &[Put, Delete],
             Self::Snapshot => &[Get, Post],
             _ => &[Get],
@@ -252,6 +275,13 @@ impl Resource {
             Self::Gray => "gray",
             Self::GrayPromotion => "gray-promotion",
             Self::ConfigPromotion => "config-promotion",
+            Self::AllDrafts => "all-drafts",
+            Self::Drafts => "drafts",
+            Self::Draft => "draft",
+            Self::DraftContent => "draft-content",
+            Self::DraftDiff => "draft-diff",
+            Self::DraftApproval => "draft-approval",
+            Self::DraftRelease => "draft-release",
             Self::Watch => "watch",
             Self::Status => "status",
             Self::Snapshot => "snapshot",
