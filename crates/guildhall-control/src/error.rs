@@ -86,7 +86,7 @@ pub enum Error {
     },
     /// The change takes the approval of others.
     #[error(
-        "{key} changes once {required} others approve, and {approved} did: make a draft of it (draft=true, or --draft) and have it approved"
+        "{key} needs the approval of others ({approved} of {required}): make a draft of it (draft=true, or --draft) and have it approved"
     )]
     ApprovalRequired {
         /// The file.

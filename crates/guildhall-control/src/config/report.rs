@@ -238,7 +238,7 @@ fn warnings(
     let approvals = present.map_or(0, |present| present.spec.approvals());
     if approvals > 0 {
         warnings.push(format!(
-            "the target changes once {approvals} others approve: promote it as a draft"
+            "the target needs the approval of others ({approvals}): promote it as a draft"
         ));
     }
     for reader in readers {

@@ -445,7 +445,10 @@ async fn a_promotion_is_drafted_whole_and_tells_what_it_takes() {
     };
     let tried = configs.promote(&anna(), &asked, tried).await.unwrap();
     let warnings = &tried.files[0].warnings;
-    assert!(warnings[0].contains("1 others approve"), "{warnings:?}");
+    assert!(
+        warnings[0].contains("the approval of others (1)"),
+        "{warnings:?}"
+    );
     let promoted = configs.promote(&anna(), &asked, draft()).await.unwrap();
     assert_eq!(promoted.files[0].draft, Some(1));
     assert_eq!(world.present().metadata.version, 1);

@@ -136,7 +136,7 @@ async fn the_command_line_drafts_approves_and_releases() {
     };
     done("anna", &["set", FILE, "-f", first]).await;
     let guarded = done("anna", &["draft", "require", FILE, "1"]).await;
-    assert!(guarded.contains("once 1 others approve"), "{guarded}");
+    assert!(guarded.contains("the approval of others (1)"), "{guarded}");
     let refused = call("anna", &["set", FILE, "-f", second]).await;
     assert!(refused.error.contains("--draft"), "{}", refused.error);
     let drafted = done(

@@ -23,7 +23,7 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  guildhall config draft require users/prod/app.yaml 1     from now on somebody else must approve what readers get
+  guildhall config draft require users/prod/app.yaml 1     from now on somebody else must approve
   guildhall config set users/prod/app.yaml -f app.yaml --draft --comment 'smaller pool'
   guildhall config draft list                              what waits, of all files
   guildhall config draft diff users/prod/app.yaml 3        what would change
@@ -31,9 +31,10 @@ Examples:
   guildhall config draft release users/prod/app.yaml 3
   guildhall config draft delete users/prod/app.yaml 3
 
---draft also stands with edit, rollback, promote, seal, schema and gray. A draft is made from one version of the file: once
-the file is released otherwise, it is stale and must be drafted anew. Taking a gray release back needs no approval; fewer
-approvals, or the file's deletion, need the scope admin.";
+--draft also stands with edit, rollback, promote, seal, schema and gray.
+A draft is made from one version of the file: once the file is released otherwise, it is stale.
+Taking a gray release back needs no approval; fewer approvals, or the file's deletion, need the
+scope admin.";
 
 /// Have changes approved by others before they are released
 #[derive(Debug, Args)]
@@ -255,7 +256,10 @@ impl Require {
         let written = written.map_err(failed)?;
         let said = drafted(&key, &written).unwrap_or_else(|| {
             let version = written.document.metadata().version;
-            format!("version {version}: it changes once {required} others approve")
+            match required {
+                0 => format!("version {version}: changes need nobody's approval"),
+                _ => format!("version {version}: changes need the approval of others ({required})"),
+            }
         });
         output::text(&format!("{} {said}\n", word(&key)))
     }

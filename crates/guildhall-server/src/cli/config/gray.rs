@@ -11,7 +11,7 @@ use guildhall_core::{
 };
 
 use super::{File, drafted, pair, set};
-use crate::cli::{Exit, Failure, context::Context, manifest::word, output};
+use crate::cli::{Failure, context::Context, manifest::word, output};
 use crate::table::{Table, plain};
 
 const EXAMPLES: &str = "\
@@ -55,7 +55,7 @@ struct Start {
     file: File,
     /// Its name
     name: String,
-    /// Where the content stands; without it, that of the release of this name stays
+    /// Where the content stands, - for stdin; without it, that of the release of this name stays
     #[arg(short = 'f', long = "file", value_name = "PATH")]
     from: Option<PathBuf>,
     /// For this share of the instances that the rest selects: 0 to 100
@@ -132,10 +132,7 @@ impl Gray {
 impl Start {
     async fn run(self, context: &Context) -> Result<(), Failure> {
         let key = self.file.key(context)?;
-        let content = self.from.as_ref().map(std::fs::read).transpose();
-        let content = content.map_err(|error| {
-            Failure::new(Exit::Failure, "the content cannot be read").why(error)
-        })?;
+        let content = self.from.as_deref().map(set::content_of).transpose()?;
         let (content, content_base64) = match content.map(String::from_utf8) {
             None => (None, None),
             Some(Ok(text)) => (Some(text), None),

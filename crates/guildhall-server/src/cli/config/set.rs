@@ -1,6 +1,9 @@
 //! `guildhall config set`: a release of a file's content.
 
-use std::{io::Read, path::PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use guildhall_api::client::{Precondition, PutOptions, Written};
@@ -59,18 +62,7 @@ impl How {
 impl Set {
     pub(super) async fn run(self, context: Context) -> Result<(), Failure> {
         let key = self.file.key(&context)?;
-        let unreadable = |error: std::io::Error| {
-            let what = format!("{} cannot be read", self.from.display());
-            Failure::new(Exit::Failure, what).why(error)
-        };
-        let content = if self.from.as_os_str() == "-" {
-            let mut content = Vec::new();
-            let read = std::io::stdin().read_to_end(&mut content);
-            read.map_err(unreadable)?;
-            content
-        } else {
-            std::fs::read(&self.from).map_err(unreadable)?
-        };
+        let content = content_of(&self.from)?;
         release(
             &context,
             &key,
@@ -80,6 +72,20 @@ impl Set {
         )
         .await
     }
+}
+
+/// What stands at `path`; - for stdin.
+pub(super) fn content_of(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut content = Vec::new();
+    let read = match path.as_os_str() == "-" {
+        true => std::io::stdin().read_to_end(&mut content).map(drop),
+        false => std::fs::read(path).map(|read| content = read),
+    };
+    read.map_err(|error| {
+        let what = format!("{} cannot be read", path.display());
+        Failure::new(Exit::Failure, what).why(error)
+    })?;
+    Ok(content)
 }
 
 /// Releases `content` and says what became of it.
