@@ -148,6 +148,59 @@ async fn check_releases(control: &Control, told: &Released) -> usize {
     found
 }
 
+fn drafted() -> DocumentKey {
+    key(Kind::Config, "users/prod/drafted.yaml")
+}
+
+/// Makes drafts of a file and releases them until the power is gone; notes the last one that was released.
+async fn draft(control: Control, life: u64, told: Arc<Mutex<u32>>) {
+    let (caller, configs) = (writer_named(WRITERS + 1), control.configs());
+    let key = drafted();
+    for n in 0_u64.. {
+        let content = format!("life: {life}\ndraft: {n}\n");
+        let options = WriteOptions {
+            draft: true,
+            ..WriteOptions::default()
+        };
+        let made = configs.release(&caller, &key, content.into(), None, options);
+        let Ok(made) = made.await else { return };
+        let id = made.draft.unwrap();
+        let options = WriteOptions::default();
+        let released = configs.release_draft(&caller, &key, id, options);
+        if released.await.is_err() {
+            return;
+        }
+        *told.lock().unwrap() = id;
+    }
+}
+
+/// Whether a draft is there, with its content, or was released: never both, never neither.
+async fn check_drafts(control: &Control, told: u32) -> usize {
+    let (caller, configs) = (writer(), control.configs());
+    let rows = configs.drafts(&caller, &drafted()).await.unwrap();
+    for row in &rows {
+        let document = row.draft.document();
+        configs
+            .content(&caller, &document, Sight::Masked)
+            .await
+            .unwrap_or_else(|error| panic!("acknowledged, and lost: {error}"));
+    }
+    let history = control.history();
+    let Ok(versions) = history.list(&caller, &drafted(), None, 500).await else {
+        assert_eq!(told, 0, "drafts: acknowledged, and lost");
+        return 0;
+    };
+    let provenances = versions.versions.iter().map(|one| &one.provenance);
+    let released: Vec<u32> = provenances.flatten().filter_map(|one| one.draft).collect();
+    let last = released.first().copied().unwrap_or_default();
+    assert!(told <= last, "drafts: acknowledged, and lost");
+    for row in &rows {
+        let id = row.draft.id;
+        assert!(!released.contains(&id), "draft {id} is there, and released");
+    }
+    released.len()
+}
+
 fn writer_named(writer: u64) -> guildhall_core::access::Caller {
     caller(
         &format!("writer-{writer}"),
@@ -223,7 +276,8 @@ async fn lives(mutant: Option<Mutant>) {
     let (mut log, mut blobs) = (FaultyFiles::new(), FaultyFiles::new());
     let told = Arc::new(Mutex::new(Acknowledged::new()));
     let released = Arc::new(Mutex::new(Released::new()));
-    let (mut found, mut releases) = (0, 0);
+    let last_draft = Arc::new(Mutex::new(0));
+    let (mut found, mut releases, mut drafts) = (0, 0, 0);
     for life in 0..LOSSES {
         log.set_mutant(mutant);
         log.cut_power_after(rng.u64(20..400));
@@ -231,7 +285,8 @@ async fn lives(mutant: Option<Mutant>) {
             let writers = (0..WRITERS)
                 .map(|writer| tokio::spawn(work(control.clone(), writer, life, Arc::clone(&told))));
             let releaser = tokio::spawn(release(control.clone(), life, Arc::clone(&released)));
-            for writer in writers.chain([releaser]).collect::<Vec<_>>() {
+            let drafter = tokio::spawn(draft(control.clone(), life, Arc::clone(&last_draft)));
+            for writer in writers.chain([releaser, drafter]).collect::<Vec<_>>() {
                 soon(writer).await.unwrap();
             }
             soon(control.stop()).await;
@@ -246,10 +301,12 @@ async fn lives(mutant: Option<Mutant>) {
         }
         let released = released.lock().unwrap().clone();
         releases += check_releases(&control, &released).await;
+        let last_draft = *last_draft.lock().unwrap();
+        drafts += check_drafts(&control, last_draft).await;
         soon(control.stop()).await;
         drop(control);
     }
     let acknowledged = told.lock().unwrap().len();
     assert!(acknowledged > 50 && found > 50, "{acknowledged} {found}");
-    assert!(releases > 20, "{releases}");
+    assert!(releases > 20 && drafts > 20, "{releases} {drafts}");
 }
