@@ -16,6 +16,7 @@
 pub mod access;
 pub mod config;
 pub mod document;
+pub mod hex;
 pub mod history;
 pub mod policy;
 pub mod registry;

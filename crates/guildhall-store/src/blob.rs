@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use guildhall_core::hex;
+
 /// The most bytes in one blob.
 pub const MAX_BLOB_BYTES: usize = 1 << 20;
 
@@ -36,7 +38,7 @@ impl BlobHash {
 
 impl fmt::Display for BlobHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hex::write(&self.0, f)
     }
 }
 

@@ -72,6 +72,9 @@ pub(super) async fn check(
         }
         false => shared.view.load(),
     };
+    if !reaches_far && writes.iter().all(|(key, _)| stands_alone(&state, key)) {
+        return Ok(());
+    }
     let mut after = State::clone(&state);
     for (key, written) in writes {
         match written {
@@ -100,6 +103,18 @@ pub(super) async fn check(
         }
     }
     check.finish()
+}
+
+/// Whether nothing lies under a file of a service: what its readers get is its content, which was parsed.
+fn stands_alone(state: &State, key: &DocumentKey) -> bool {
+    let Ok(name) = ConfigName::parse(&key.name) else {
+        return false;
+    };
+    let mut shared = name.inputs().into_iter().filter(|input| *input != name);
+    shared.all(|input| {
+        let input = DocumentKey::new(Kind::Config, key.namespace.clone(), input.to_string());
+        state.get(&input).is_none()
+    })
 }
 
 fn is_shared(name: ConfigName<'_>) -> bool {

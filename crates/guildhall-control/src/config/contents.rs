@@ -82,7 +82,9 @@ impl Contents {
         content: Bytes,
     ) -> Result<ContentHash, Error> {
         let hash = store.blob_put(content.clone()).await?;
-        self.kept.insert(hash, content);
+        // A copy, as what was given may be a piece of something larger, of a connection's buffer for instance, which would
+        // stay as long as the piece.
+        self.kept.insert(hash, Bytes::copy_from_slice(&content));
         Ok(ContentHash(*hash.as_bytes()))
     }
 }

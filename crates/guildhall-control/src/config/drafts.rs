@@ -172,7 +172,7 @@ pub(super) async fn list(
     let kept = Kept::read(&*shared.store, key).await?;
     let live = write::present(shared, key).await?;
     let rows = kept.drafts.items.into_iter();
-    Ok(rows.map(|draft| draft.row(live.as_ref())).collect())
+    Ok(rows.map(|draft| draft.row(live.as_deref())).collect())
 }
 
 /// Those of all files of a namespace, or of all namespaces, that the caller may read; by file.
@@ -195,7 +195,7 @@ pub(super) async fn list_all(
             continue;
         }
         let live = write::present(shared, &key).await?;
-        rows.extend(items.into_iter().map(|draft| draft.row(live.as_ref())));
+        rows.extend(items.into_iter().map(|draft| draft.row(live.as_deref())));
     }
     Ok(rows)
 }
@@ -210,7 +210,7 @@ pub(super) async fn get(
     may(caller, Verb::Read, key)?;
     let kept = Kept::read(&*shared.store, key).await?;
     let live = write::present(shared, key).await?;
-    Ok(kept.find(id)?.clone().row(live.as_ref()))
+    Ok(kept.find(id)?.clone().row(live.as_deref()))
 }
 
 /// Notes that the caller approves a draft.
@@ -264,7 +264,7 @@ async fn changed<T>(
     for _ in 0..shared.options.documents.attempts {
         let kept = Kept::read(&*shared.store, key).await?;
         let live = write::present(shared, key).await?;
-        let (drafts, told) = change(&kept, live.as_ref())?;
+        let (drafts, told) = change(&kept, live.as_deref())?;
         if drafts == kept.drafts {
             return Ok((told, shared.store.index()));
         }
@@ -310,7 +310,7 @@ pub(super) async fn release(
         let kept = Kept::read(&*shared.store, key).await?;
         let draft = kept.find(id)?.clone();
         let live = write::present(shared, key).await?;
-        is_current(&draft, live.as_ref())?;
+        is_current(&draft, live.as_deref())?;
         let revision = live.map(|live| live.metadata.revision);
         if !options.precondition.holds(revision) {
             return Err(Error::Precondition {

@@ -198,7 +198,7 @@ async fn candidate(
     let config = match &asked.version {
         None => {
             let present = write::present(&configs.shared, key).await?;
-            Arc::new(present.ok_or_else(|| Error::NotFound(key.clone()))?)
+            present.ok_or_else(|| Error::NotFound(key.clone()))?
         }
         Some(version) => {
             let shared = Arc::clone(&configs.shared);

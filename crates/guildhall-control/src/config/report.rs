@@ -37,7 +37,7 @@ pub(super) async fn report(
     let present = write::present(shared, target).await?;
     let (from, to) = (candidate.source.to_string(), target.name.to_string());
     let names = (&*to, &*from);
-    let diff = configs.diff(present.as_ref(), Some(&candidate.config), names);
+    let diff = configs.diff(present.as_deref(), Some(&candidate.config), names);
     let diff = diff.await?;
     let outcome = match &present {
         None => Outcome::Created,
@@ -59,7 +59,7 @@ pub(super) async fn report(
     for file in files.into_iter().take(READERS) {
         readers.push(change(shared, state, candidate, file).await);
     }
-    let (gray, version, revision) = match &present {
+    let (gray, version, revision) = match present.as_deref() {
         Some(Object { spec, metadata, .. }) => {
             let gray = spec.gray.iter().map(|gray| gray.name.clone());
             (gray.collect(), metadata.version, metadata.revision)
@@ -67,7 +67,7 @@ pub(super) async fn report(
         None => (Vec::new(), 0, 0),
     };
     Ok(Promotion {
-        warnings: warnings(present.as_ref(), candidate, &gray, &readers),
+        warnings: warnings(present.as_deref(), candidate, &gray, &readers),
         hides: hides(shared, state, candidate).await,
         diff,
         from,

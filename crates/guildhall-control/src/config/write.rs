@@ -1,5 +1,7 @@
 //! The way of a release: its contents are checked and kept, then the document that names them is written like any other.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -57,7 +59,7 @@ struct Pending {
     /// The revision of the present document if this was made from it.
     based_on: Option<u64>,
     /// The present document.
-    present: Option<Object<Config>>,
+    present: Option<Arc<Object<Config>>>,
 }
 
 /// What a document says of one of its contents: the file's, or a gray release's.
@@ -139,7 +141,7 @@ pub(crate) async fn write_all(
         for release in releases {
             let key = release.asked.key();
             let mut pending = pending(shared, &key, &release.asked).await?;
-            Document::from(pending.document.clone()).validate()?;
+            pending.document.validate()?;
             let contents = admit(shared, &key, &mut pending, &release.asked, dry_run).await?;
             fresh.extend(contents);
             if is_proposed {
@@ -272,14 +274,20 @@ fn take_over(spec: &mut Config, present: &Config) -> bool {
 pub(super) async fn present(
     shared: &Shared,
     key: &DocumentKey,
-) -> Result<Option<Object<Config>>, Error> {
+) -> Result<Option<Arc<Object<Config>>>, Error> {
     let store_key = key.store_key(KeyPart::Spec);
     let Some(entry) = shared.store.get(store_key.as_bytes()).await? else {
         return Ok(None);
     };
-    let document = Document::from_stored(Kind::Config, entry.modified, &entry.value)?;
+    // The view has nearly always read it already.
+    let state = shared.view.load();
+    let seen = state.get(key);
+    let document = match seen.filter(|seen| seen.metadata().revision == entry.modified) {
+        Some(seen) => seen.clone(),
+        None => Document::from_stored(Kind::Config, entry.modified, &entry.value)?,
+    };
     Ok(match document {
-        Document::Config(config) => Some(Object::clone(&config)),
+        Document::Config(config) => Some(config),
         _ => None,
     })
 }
@@ -301,7 +309,7 @@ async fn admit(
     let spec = &mut pending.document.spec;
     let pointers = spec.sealed.clone();
     let anew = matches!(asked, Asked::Reseal { .. });
-    let sealing = Sealing::of(shared, key, &pointers, pending.present.as_ref(), anew).await?;
+    let sealing = Sealing::of(shared, key, &pointers, pending.present.as_deref(), anew).await?;
     let said = Said {
         hash: spec.content_hash,
         text: spec.content.take(),

@@ -31,11 +31,11 @@ impl<'a> ConfigName<'a> {
         let (service, environment, file) = (next(), next(), next());
         for owner in [service, environment] {
             if owner != SHARED {
-                ServiceName::new(owner)?;
+                ServiceName::check(owner)?;
             }
         }
         // Files and versions are named alike: 1 to 253 of `[A-Za-z0-9._:#@+-]`.
-        VersionName::new(file)?;
+        VersionName::check(file)?;
         Ok(Self {
             service,
             environment,

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DocumentKey, Kind, Metadata, Object, Pointer, Problems, Spec, lenient, strict};
+use super::{DocumentKey, Kind, Metadata, Object, Problems, Spec, lenient, strict};
 use crate::{config, policy, registry, route};
 
 macro_rules! documents {
@@ -53,7 +53,7 @@ macro_rules! documents {
 
             /// Checks its name and its spec, as reading it from a client's body does.
             pub fn validate(&self) -> Result<(), Problems> {
-                match self { $(Self::$kind(object) => check(object),)* }
+                match self { $(Self::$kind(object) => object.validate(),)* }
             }
 
             /// The blobs that it needs, by their hashes.
@@ -149,6 +149,9 @@ macro_rules! documents {
                 match self {
                     $(Self::$kind(object) => {
                         let status = status.map(serde_json::from_slice).transpose()?;
+                        if status.is_none() && object.status.is_none() {
+                            return Ok(self.clone());
+                        }
                         Ok(Self::$kind(Arc::new(Object { status, ..Object::clone(object) })))
                     })*
                 }
@@ -231,15 +234,5 @@ fn typed<S: Spec>(
         }
     }
     let object = Arc::new(Object::new(metadata, spec));
-    check(&object).map(|()| object)
-}
-
-/// What decoding alone does not refuse.
-fn check<S: Spec>(object: &Object<S>) -> Result<(), Problems> {
-    let mut problems = Problems::default();
-    if let Err(detail) = S::check_name(&object.metadata.name) {
-        problems.add("/metadata/name", detail);
-    }
-    object.spec.validate(&Pointer::root("spec"), &mut problems);
-    problems.into_result(())
+    object.validate().map(|()| object)
 }

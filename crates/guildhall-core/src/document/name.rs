@@ -68,7 +68,9 @@ fn dns(text: &str) -> Result<(), NameError> {
 
 fn wide(text: &str) -> Result<(), NameError> {
     length(text)?;
-    let allowed = |c: &char| c.is_ascii_alphanumeric() || "._:#@+-".contains(*c);
+    let allowed = |c: &char| {
+        c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '#' | '@' | '+' | '-')
+    };
     match text.chars().find(|c| !allowed(c)) {
         None => Ok(()),
         Some(character) => Err(NameError::Character {
@@ -102,8 +104,13 @@ macro_rules! name {
 
         impl $type {
             /// Checks `text` against the rule of this kind of name.
+            pub fn check(text: &str) -> Result<(), NameError> {
+                $rule(text)
+            }
+
+            /// The name, if `text` is one by the rule of this kind.
             pub fn new(text: &str) -> Result<Self, NameError> {
-                $rule(text)?;
+                Self::check(text)?;
                 Ok(Self(share(text)))
             }
 

@@ -71,6 +71,19 @@ impl<S: Spec> Object<S> {
         }
     }
 
+    /// Checks its name and its spec for what decoding alone does not refuse.
+    ///
+    /// # Errors
+    /// All that is wrong, each with where it stands.
+    pub fn validate(&self) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        if let Err(detail) = S::check_name(&self.metadata.name) {
+            problems.add("/metadata/name", detail);
+        }
+        self.spec.validate(&Pointer::root("spec"), &mut problems);
+        problems.into_result(())
+    }
+
     /// Which document this is.
     pub fn key(&self) -> DocumentKey {
         DocumentKey::new(

@@ -148,15 +148,6 @@ impl fmt::Display for VersionRef {
     }
 }
 
-/// What the store keeps of a version.
-#[derive(Serialize)]
-struct Storing<'a> {
-    #[serde(flatten)]
-    version: &'a Version,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    document: Option<&'a RawValue>,
-}
-
 /// The document of what the store keeps.
 #[derive(Deserialize)]
 struct Kept<'a> {
@@ -168,11 +159,15 @@ impl Version {
     /// What the store keeps: this, with the document as [`Document::to_stored`] wrote it. A
     /// revision of 0 stands for that of the transaction which writes it.
     pub fn to_stored(&self, document: Option<&[u8]>) -> Result<Vec<u8>, serde_json::Error> {
-        let document = document.map(serde_json::from_slice).transpose()?;
-        serde_json::to_vec(&Storing {
-            version: self,
-            document,
-        })
+        let mut stored = serde_json::to_vec(self)?;
+        if let Some(document) = document {
+            // It is JSON already, and becomes the last member.
+            stored.pop();
+            stored.extend_from_slice(b",\"document\":");
+            stored.extend_from_slice(document);
+            stored.push(b'}');
+        }
+        Ok(stored)
     }
 
     /// Reads what [`Version::to_stored`] wrote, without the document; `modified` is the revision

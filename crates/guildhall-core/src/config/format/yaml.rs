@@ -176,11 +176,10 @@ impl<'a> Builder<'a> {
                     if null {
                         return Err(self.refuse(start, "a key is missing before the colon; write \"\" if it is meant to be empty"));
                     }
-                    let node = Node {
-                        value: Value::String(text.clone().into_owned()),
-                        span,
-                    };
-                    self.remember(anchor, &node)?;
+                    if anchor != 0 {
+                        let value = Value::String(text.clone().into_owned());
+                        self.remember(anchor, &Node { value, span })?;
+                    }
                     return self.key(text, span);
                 }
                 self.enter_item();
