@@ -272,6 +272,7 @@ impl From<CommitError> for Error {
             CommitError::Invalid(error @ TransactionError::TooLarge { .. }) => {
                 Self::TooLarge(error)
             }
+            CommitError::Blob(error) => error.into(),
             CommitError::ReadOnly(why) => Self::ReadOnly(why),
             CommitError::Unavailable(why) => Self::Unavailable(why),
             CommitError::Unknown(why) => Self::Unknown(why),

@@ -2,10 +2,41 @@
 
 use std::{fmt, str::FromStr};
 
+use bytes::Bytes;
 use guildhall_core::hex;
 
 /// The most bytes in one blob.
 pub const MAX_BLOB_BYTES: usize = 1 << 20;
+
+/// Bytes with their hash: what a [`Transaction`](crate::Transaction) brings along.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Blob {
+    hash: BlobHash,
+    bytes: Bytes,
+}
+
+impl Blob {
+    /// Computes the hash of `bytes`.
+    pub fn of(bytes: Bytes) -> Self {
+        let hash = BlobHash::of(&bytes);
+        Self { hash, bytes }
+    }
+
+    /// Bytes whose hash was computed before.
+    pub(crate) fn known(hash: BlobHash, bytes: Bytes) -> Self {
+        Self { hash, bytes }
+    }
+
+    /// Its name.
+    pub fn hash(&self) -> BlobHash {
+        self.hash
+    }
+
+    /// What it holds.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
 
 /// The BLAKE3 hash of a blob's bytes, written in lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

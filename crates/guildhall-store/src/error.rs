@@ -63,6 +63,12 @@ pub enum TransactionError {
         /// How many it has.
         bytes: usize,
     },
+    /// A blob that it brings along has more than [`MAX_BLOB_BYTES`].
+    #[error("a blob has at most {MAX_BLOB_BYTES} bytes, this one {bytes}")]
+    BlobTooLarge {
+        /// How many it has.
+        bytes: usize,
+    },
     /// A key is changed twice.
     #[error("the key {key:?} is changed twice in one transaction; merge the two operations")]
     DuplicateKey {
@@ -100,6 +106,9 @@ pub enum CommitError {
         /// The blob.
         hash: BlobHash,
     },
+    /// A blob that it brings along could not be kept.
+    #[error(transparent)]
+    Blob(BlobError),
     /// Nothing can be written now.
     #[error(transparent)]
     ReadOnly(#[from] ReadOnly),

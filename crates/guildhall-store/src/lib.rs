@@ -28,7 +28,7 @@ mod store;
 mod transaction;
 mod watch;
 
-pub use blob::{BlobHash, BlobHashError, MAX_BLOB_BYTES};
+pub use blob::{Blob, BlobHash, BlobHashError, MAX_BLOB_BYTES};
 pub use entry::Entry;
 pub use error::{
     BlobError, CommitError, CompactError, LeaseError, ReadError, ReadOnly, SnapshotError,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use guildhall_core::document::Index;
 
-use crate::{BlobHash, LeaseId, TransactionError};
+use crate::{Blob, BlobHash, LeaseId, MAX_BLOB_BYTES, TransactionError};
 
 /// The most operations in one transaction.
 pub const MAX_OPERATIONS: usize = 128;
@@ -30,6 +30,9 @@ pub struct Transaction {
     pub compare: Vec<Compare>,
     /// What is done then.
     pub then: Vec<Op>,
+    /// Blobs that come along, as if [`Store::blob_put`](crate::Store::blob_put) had been called for each before: they are
+    /// durable before anything is done, and may be there though the transaction was refused. Not counted as bytes of it.
+    pub blobs: Vec<Blob>,
 }
 
 /// A condition on the entry under one key.
@@ -110,6 +113,13 @@ impl Transaction {
         self
     }
 
+    /// Brings a blob along.
+    #[must_use]
+    pub fn bring(mut self, blob: Blob) -> Self {
+        self.blobs.push(blob);
+        self
+    }
+
     /// Bytes of all keys and values.
     pub fn bytes(&self) -> usize {
         let compared = self.compare.iter().map(|compare| {
@@ -140,6 +150,10 @@ impl Transaction {
         let bytes = self.bytes();
         if bytes > MAX_TRANSACTION_BYTES {
             return Err(TransactionError::TooLarge { bytes });
+        }
+        let blobs = self.blobs.iter().map(|blob| blob.bytes().len());
+        if let Some(bytes) = blobs.max().filter(|bytes| *bytes > MAX_BLOB_BYTES) {
+            return Err(TransactionError::BlobTooLarge { bytes });
         }
         let empty = self
             .compare
@@ -238,6 +252,7 @@ mod tests {
         let many = |count: usize| Transaction {
             compare: Vec::new(),
             then: (0..count).map(|n| Op::delete(n.to_string())).collect(),
+            ..Transaction::default()
         };
         check(&Transaction::new(), &Ok(()));
         check(&many(MAX_OPERATIONS), &Ok(()));

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use guildhall_core::config::ContentHash;
 use guildhall_core::document::DocumentKey;
-use guildhall_store::{BlobHash, Store};
+use guildhall_store::{Blob, BlobHash, Store, Transaction};
 use quick_cache::{Weighter, sync::Cache};
 
 use crate::Error;
@@ -13,6 +13,9 @@ const OVERHEAD: u64 = 128;
 
 /// What the cache is laid out for: as many entries as the budget has of this size.
 const USUAL: u64 = 4 * 1024;
+
+/// The longest content that comes along with a transaction, in bytes: all that is committed with that waits for it.
+const COMES_ALONG: usize = 64 * 1024;
 
 /// Reads contents. A content never changes, so what is kept is never wrong.
 #[derive(Debug)]
@@ -76,15 +79,33 @@ impl Contents {
     }
 
     /// Makes a content durable.
-    pub(super) async fn put(
+    pub(super) async fn put(&self, store: &dyn Store, content: &Blob) -> Result<(), Error> {
+        store.blob_put(content.bytes().clone()).await?;
+        self.remember(content);
+        Ok(())
+    }
+
+    /// Has a content come along with `transaction`, which waits less than two that follow each other; one that others would
+    /// have to wait for is made durable now.
+    pub(super) async fn bring(
         &self,
         store: &dyn Store,
-        content: Bytes,
-    ) -> Result<ContentHash, Error> {
-        let hash = store.blob_put(content.clone()).await?;
+        content: Blob,
+        transaction: &mut Transaction,
+    ) -> Result<(), Error> {
+        if content.bytes().len() > COMES_ALONG {
+            return self.put(store, &content).await;
+        }
+        // Who is told of the release finds it here already.
+        self.remember(&content);
+        transaction.blobs.push(content);
+        Ok(())
+    }
+
+    fn remember(&self, content: &Blob) {
         // A copy, as what was given may be a piece of something larger, of a connection's buffer for instance, which would
         // stay as long as the piece.
-        self.kept.insert(hash, Bytes::copy_from_slice(&content));
-        Ok(ContentHash(*hash.as_bytes()))
+        let bytes = Bytes::copy_from_slice(content.bytes());
+        self.kept.insert(content.hash(), bytes);
     }
 }

@@ -59,14 +59,6 @@ pub(super) struct Sealing<'a> {
     anew: bool,
 }
 
-/// A content as a write keeps it.
-pub(super) struct Admitted {
-    /// What is kept.
-    pub(super) bytes: Bytes,
-    /// Whether that is what was given.
-    pub(super) as_given: bool,
-}
-
 impl<'a> Sealing<'a> {
     pub(super) async fn of(
         shared: &'a Shared,
@@ -128,13 +120,10 @@ impl<'a> Sealing<'a> {
         given: Bytes,
         gray: Option<&str>,
         at: &str,
-    ) -> Result<Admitted, Error> {
+    ) -> Result<Bytes, Error> {
         let has_none = self.pointers.is_empty() && self.present.is_empty() && !may_have(&given);
         if has_none || content.root().is_none() && self.pointers.is_empty() {
-            return Ok(Admitted {
-                bytes: given,
-                as_given: true,
-            });
+            return Ok(given);
         }
         let keys = self.shared.options.config.seal_keys.need(self.key)?;
         // The nearest first: its own before the file's, which a gray release may have been made from.
@@ -160,11 +149,7 @@ impl<'a> Sealing<'a> {
                 .anew(format, text, &keys, &mut nonces)
                 .map_err(written)?;
         }
-        let as_given = text.as_bytes() == given;
-        Ok(Admitted {
-            bytes: if as_given { given } else { text.into() },
-            as_given,
-        })
+        Ok(text.into())
     }
 
     /// Those that another key than the current one sealed, sealed with that.

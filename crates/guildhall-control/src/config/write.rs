@@ -8,7 +8,7 @@ use bytes::Bytes;
 use guildhall_core::access::{Caller, Verb, authorize};
 use guildhall_core::config::{Config, ConfigName, ContentHash, Format, parse};
 use guildhall_core::document::{Document, DocumentKey, KeyPart, Kind, Metadata, Object, Problems};
-use guildhall_store::{BlobHash, Transaction};
+use guildhall_store::{Blob, Transaction};
 
 use super::check::{Fresh, check};
 use super::drafts;
@@ -73,12 +73,6 @@ struct Said {
     at: String,
 }
 
-/// A content that is durable, or would be.
-struct Kept {
-    hash: ContentHash,
-    bytes: Bytes,
-}
-
 impl Asked<'_> {
     fn key(&self) -> DocumentKey {
         match self {
@@ -136,14 +130,13 @@ pub(crate) async fn write_all(
     for _ in 0..shared.options.documents.attempts {
         let mut puts = Vec::with_capacity(releases.len());
         let mut proposals = Vec::new();
-        let mut fresh = Fresh::new();
+        let mut contents = Vec::new();
         let mut is_pinned = false;
         for release in releases {
             let key = release.asked.key();
             let mut pending = pending(shared, &key, &release.asked).await?;
             pending.document.validate()?;
-            let contents = admit(shared, &key, &mut pending, &release.asked, dry_run).await?;
-            fresh.extend(contents);
+            contents.extend(admit(shared, &key, &mut pending, &release.asked).await?);
             if is_proposed {
                 let base = pending.present.as_ref();
                 let base = base.map_or(0, |present| present.metadata.version);
@@ -171,8 +164,21 @@ pub(crate) async fn write_all(
             Document::Config(config) => Some((config.key(), Some(&**config))),
             _ => None,
         });
-        check(shared, &writes.collect::<Vec<_>>(), &fresh).await?;
-        match put(shared, caller, puts, beside, dry_run || is_proposed).await {
+        let fresh = contents.iter();
+        let fresh = fresh.map(|content| (named(content), content.bytes().clone()));
+        check(shared, &writes.collect::<Vec<_>>(), &fresh.collect()).await?;
+        let mut beside = beside.clone();
+        for content in contents {
+            match (dry_run, is_proposed) {
+                (true, _) => {}
+                (false, true) => shared.contents.put(&*shared.store, &content).await?,
+                (false, false) => {
+                    let bring = shared.contents.bring(&*shared.store, content, &mut beside);
+                    bring.await?;
+                }
+            }
+        }
+        match put(shared, caller, puts, &beside, dry_run || is_proposed).await {
             Err(Error::Precondition { .. }) if is_pinned => {}
             Ok(written) if is_proposed && !dry_run => {
                 return drafts::keep(shared, caller, proposals, written).await;
@@ -292,20 +298,19 @@ pub(super) async fn present(
     })
 }
 
-/// Checks all contents by the file's format and makes them durable; fills in what the platform knows of them.
+/// Checks all contents by the file's format, fills in what the platform knows of them, and says which they are.
 async fn admit(
     shared: &Shared,
     key: &DocumentKey,
     pending: &mut Pending,
     asked: &Asked<'_>,
-    dry_run: bool,
-) -> Result<Fresh, Error> {
+) -> Result<Vec<Blob>, Error> {
     let media_type = match asked {
         Asked::Content { media_type, .. } => *media_type,
         _ => None,
     };
     let file = ConfigName::parse(&key.name).map_or("", |name| name.file);
-    let mut fresh = Fresh::new();
+    let mut contents = Vec::new();
     let spec = &mut pending.document.spec;
     let pointers = spec.sealed.clone();
     let anew = matches!(asked, Asked::Reseal { .. });
@@ -324,9 +329,9 @@ async fn admit(
     let format = *spec
         .format
         .get_or_insert_with(|| Format::guess(file, media_type, &bytes));
-    let kept = said.keep(shared, &sealing, format, bytes, dry_run).await?;
-    (spec.content_hash, spec.size) = (Some(kept.hash), Some(kept.bytes.len() as u64));
-    fresh.insert(kept.hash, kept.bytes);
+    let content = said.admit(&sealing, format, bytes)?;
+    (spec.content_hash, spec.size) = (Some(named(&content)), Some(content.bytes().len() as u64));
+    contents.push(content);
     let now = clock::wall();
     for (n, gray) in spec.gray.iter_mut().enumerate() {
         let said = Said {
@@ -337,12 +342,18 @@ async fn admit(
             at: format!("/spec/gray/{n}"),
         };
         let bytes = said.bytes(shared).await?;
-        let kept = said.keep(shared, &sealing, format, bytes, dry_run).await?;
-        (gray.content_hash, gray.size) = (Some(kept.hash), Some(kept.bytes.len() as u64));
-        fresh.insert(kept.hash, kept.bytes);
+        let content = said.admit(&sealing, format, bytes)?;
+        gray.content_hash = Some(named(&content));
+        gray.size = Some(content.bytes().len() as u64);
+        contents.push(content);
         gray.started_at.get_or_insert(now);
     }
-    Ok(fresh)
+    Ok(contents)
+}
+
+/// How documents name a content.
+fn named(content: &Blob) -> ContentHash {
+    ContentHash(*content.hash().as_bytes())
 }
 
 impl Said {
@@ -375,27 +386,14 @@ impl Said {
         }
     }
 
-    /// Checks the bytes by their format, seals what is to be sealed, and makes them durable.
-    async fn keep(
-        &self,
-        shared: &Shared,
-        sealing: &Sealing<'_>,
-        format: Format,
-        bytes: Bytes,
-        dry_run: bool,
-    ) -> Result<Kept, Error> {
+    /// Checks the bytes by their format, and seals what is to be sealed.
+    fn admit(&self, sealing: &Sealing<'_>, format: Format, bytes: Bytes) -> Result<Blob, Error> {
         let parsed = parse(format, &bytes).map_err(|error| {
             let detail = format!("not {format}: {error}");
             Problems::one(format!("{}/content", self.at), detail)
         })?;
-        let admitted = sealing.admit(parsed, bytes, self.gray.as_deref(), &self.at)?;
-        let bytes = admitted.bytes;
-        let hash = match self.hash.filter(|_| admitted.as_given) {
-            Some(hash) => hash,
-            None if dry_run => ContentHash(*BlobHash::of(&bytes).as_bytes()),
-            None => shared.contents.put(&*shared.store, bytes.clone()).await?,
-        };
-        Ok(Kept { hash, bytes })
+        let bytes = sealing.admit(parsed, bytes, self.gray.as_deref(), &self.at)?;
+        Ok(Blob::of(bytes))
     }
 }
 

@@ -154,8 +154,8 @@ async fn versions_of(shared: &Shared, key: &DocumentKey) -> Result<Vec<Op>, Erro
         shared
             .store
             .commit(Transaction {
-                compare: Vec::new(),
                 then,
+                ..Transaction::default()
             })
             .await?;
     }

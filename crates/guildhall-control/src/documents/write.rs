@@ -209,6 +209,7 @@ async fn attempt(
         if stored.iter().any(Option::is_some) {
             transaction.compare.extend(beside.compare.iter().cloned());
             transaction.then.extend(beside.then.iter().cloned());
+            transaction.blobs.extend(beside.blobs.iter().cloned());
         }
         if dry_run {
             let index = shared.store.index();

@@ -107,7 +107,8 @@ async fn write(shared: &Shared) -> Done {
         Err(
             error @ (CommitError::Invalid(_)
             | CommitError::LeaseUnknown { .. }
-            | CommitError::BlobMissing { .. }),
+            | CommitError::BlobMissing { .. }
+            | CommitError::Blob(_)),
         ) => {
             tracing::error!(%error, "transitions are refused by the store and are left out");
             Done::Written

@@ -136,6 +136,7 @@ impl Unit {
         let alone = Transaction {
             compare: self.compare,
             then: self.then,
+            ..Transaction::default()
         };
         if counts && transaction.bytes() + alone.bytes() <= MAX_TRANSACTION_BYTES {
             transaction.compare.extend(alone.compare);

@@ -42,8 +42,8 @@ async fn load_100_000_instances() {
         });
         store
             .commit(Transaction {
-                compare: Vec::new(),
                 then: ops.collect(),
+                ..Transaction::default()
             })
             .await
             .unwrap();

@@ -13,10 +13,13 @@ pub use queue::{Stopped, SubmitError, Submitter};
 /// What a committer drives: the owner's state, its decisions, and its replies.
 ///
 /// Per group, in order: `stage` for each request taken, one commit, then `committed` or `failed`. State that others see
-/// is published in `committed`, never in `stage`.
+/// is published in `committed`, never in `stage`. Whatever was waiting is shown to `prepare` before.
 pub trait Machine: Send + 'static {
     /// What callers submit; reply channels travel inside it.
     type Request: Send + 'static;
+
+    /// These are about to be staged, in this order: what they need from elsewhere can be had for all of them at once.
+    fn prepare<'a>(&mut self, _requests: impl Iterator<Item = &'a mut Self::Request>) {}
 
     /// Decides a request and stages its records (or none: a refused request may be answered at once, unless its answer
     /// depends on records of the same group).

@@ -41,6 +41,7 @@ pub(super) fn run<M: Machine>(
                 gather.waited(waiting, queue.len());
             }
             queue.take(&mut taken);
+            machine.prepare(taken.iter_mut().map(|waiting| &mut waiting.request));
             backlog.extend(taken.drain(..));
         }
         let mut served = 0;

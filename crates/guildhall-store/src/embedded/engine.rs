@@ -20,7 +20,7 @@ use super::{
     worker::BlobWorker,
 };
 use crate::{
-    BlobError, BlobHash, BoxFuture, CommitError, Committed, CompactError, Entry, LeaseError,
+    Blob, BlobError, BlobHash, BoxFuture, CommitError, Committed, CompactError, Entry, LeaseError,
     LeaseId, Page, Range, ReadError, Snapshot, SnapshotError, Status, Store, Transaction,
     Unavailable, Watch, WatchError,
 };
@@ -110,6 +110,7 @@ impl Embedded {
         let _ = shared.worker.set(worker.clone());
         let machine = StoreMachine {
             writer,
+            worker: worker.clone(),
             shared: Arc::clone(&shared),
             files: Arc::clone(&directories.log),
             checkpoints: Background::default(),
@@ -168,7 +169,8 @@ impl Store for Embedded {
     fn commit(&self, transaction: Transaction) -> BoxFuture<'_, Result<Committed, CommitError>> {
         Box::pin(async move {
             transaction.validate()?;
-            let weight = transaction.bytes();
+            let brought = transaction.blobs.iter().map(|blob| blob.bytes().len());
+            let weight = transaction.bytes() + brought.sum::<usize>();
             self.ask(weight, |reply| Request::Commit(transaction, reply))
                 .await
         })
@@ -196,10 +198,11 @@ impl Store for Embedded {
 
     fn blob_put(&self, bytes: Bytes) -> BoxFuture<'_, Result<BlobHash, BlobError>> {
         Box::pin(async move {
-            match self.shared.blobs.known(&bytes, clock::now())? {
-                (hash, true) => Ok(hash),
-                (hash, false) => self.worker.put(hash, bytes).await,
+            let (hash, is_known) = self.shared.blobs.known(&bytes, clock::now())?;
+            if !is_known {
+                self.worker.put(Blob::known(hash, bytes)).await?;
             }
+            Ok(hash)
         })
     }
 

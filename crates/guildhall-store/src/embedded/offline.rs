@@ -68,16 +68,20 @@ impl Offline {
         group: impl IntoIterator<Item = Transaction>,
         now: Instant,
     ) -> Vec<Result<Committed, CommitError>> {
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut requests) = (Vec::new(), Vec::new());
         for transaction in group {
             if let Err(error) = transaction.validate() {
                 outcomes.push(Err(error.into()));
                 continue;
             }
             let (reply, answer) = oneshot::channel();
-            self.writer
-                .stage(Request::Commit(transaction, reply), now, &mut self.log);
+            requests.push(Request::Commit(transaction, reply));
             outcomes.push(Ok(answer));
+        }
+        let keep = |blobs| self.blobs.keep(blobs, now);
+        self.writer.prepare(requests.iter_mut(), keep);
+        for request in requests {
+            self.writer.stage(request, now, &mut self.log);
         }
         self.finish_group(now);
         let outcome = |answer: Result<oneshot::Receiver<_>, _>| answer.and_then(taken);

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::{
-    CommitError, Committed, CompactError, LeaseError, LeaseId, ReadOnly, Transaction, Unavailable,
+    Blob, CommitError, Committed, CompactError, LeaseError, LeaseId, ReadOnly, Transaction,
+    Unavailable,
 };
 
 /// Where an answer goes. Whoever asked may have gone away.
@@ -21,6 +22,16 @@ pub(crate) enum Request {
     Compact(u64, Reply<(), CompactError>),
     /// Something was due at this time.
     Tick(Instant),
+}
+
+impl Request {
+    /// The blobs that it brings along, which are to be durable before it is decided.
+    pub(crate) fn take_blobs(&mut self) -> Vec<Blob> {
+        match self {
+            Self::Commit(transaction, _) => std::mem::take(&mut transaction.blobs),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// An answer that holds once the group it was decided in is durable.

@@ -21,7 +21,7 @@ use super::{
     clock,
     request::stopped,
 };
-use crate::{BlobError, BlobHash};
+use crate::{Blob, BlobError, BlobHash};
 
 /// Gets that may wait.
 const QUEUE: usize = 64;
@@ -96,16 +96,27 @@ impl BlobWorker {
         })
     }
 
-    /// Keeps bytes with this hash.
-    pub(crate) async fn put(&self, hash: BlobHash, bytes: Bytes) -> Result<BlobHash, BlobError> {
+    /// Keeps a blob.
+    pub(crate) async fn put(&self, blob: Blob) -> Result<(), BlobError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::Put(hash, bytes, reply);
+        let request = Request::Put(vec![blob], reply);
         let weight = request.weight();
         self.puts
             .submit(request, weight)
             .await
             .map_err(|_| stopped::<BlobError>())?;
         answer.await.map_err(|_| stopped::<BlobError>())?
+    }
+
+    /// Keeps blobs, for a plain thread.
+    pub(crate) fn keep(&self, blobs: Vec<Blob>) -> Result<(), BlobError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Put(blobs, reply);
+        let weight = request.weight();
+        self.puts
+            .submit_blocking(request, weight)
+            .map_err(|_| stopped::<BlobError>())?;
+        answer.blocking_recv().map_err(|_| stopped::<BlobError>())?
     }
 
     pub(crate) async fn get(&self, hash: BlobHash) -> Result<Option<Bytes>, BlobError> {

@@ -1,15 +1,17 @@
 //! The one writer: decides requests against the state as staged, and publishes it once the log has it.
 //!
-//! It knows neither threads nor clocks. Per group of requests: [`Writer::stage`] for each, one commit of the log, then
-//! [`Writer::committed`] or [`Writer::failed`].
+//! It knows neither threads nor clocks. Per group of requests: [`Writer::prepare`], [`Writer::stage`] for each, one commit of
+//! the log, then [`Writer::committed`] or [`Writer::failed`].
 //!
 //! ```text
+//! prepare:   the blobs that transactions bring along ─▶ durable in their own log, all at once
 //! stage:     request ─▶ Tables::decide ─▶ Change ─▶ log.stage, Tables::apply (staged only), answer held back
 //! committed: publish the tables ─▶ feed the watchers ─▶ answer ─▶ checkpoint due? ─▶ drop old segments
 //! failed:    staged tables = published ones; everyone is told
 //! ```
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -27,8 +29,8 @@ use super::{
     tables::{Refusal, Tables},
 };
 use crate::{
-    BlobHash, CommitError, Committed, CompactError, LeaseError, LeaseId, ReadOnly, Transaction,
-    TransactionError, WatchBatch,
+    Blob, BlobError, BlobHash, CommitError, Committed, CompactError, LeaseError, LeaseId, ReadOnly,
+    Transaction, TransactionError, WatchBatch,
 };
 
 /// How often a full or failing disk is tried again.
@@ -51,6 +53,8 @@ pub(crate) struct Writer {
     compacted: Option<u64>,
     changed: bool,
     answers: Vec<Answer>,
+    /// Blobs that transactions bring along and that could not be kept, with why.
+    unkept: BTreeMap<BlobHash, BlobError>,
     /// Blobs that the group left without a name.
     freed: Vec<BlobHash>,
     deadlines: Deadlines,
@@ -90,6 +94,7 @@ impl Writer {
             compacted: None,
             changed: false,
             answers: Vec::new(),
+            unkept: BTreeMap::new(),
             freed: Vec::new(),
             deadlines,
             ticked: false,
@@ -104,6 +109,24 @@ impl Writer {
         };
         writer.set_alarm();
         writer
+    }
+
+    /// Has `keep` make the blobs durable that these requests bring along.
+    pub(crate) fn prepare<'a>(
+        &mut self,
+        requests: impl Iterator<Item = &'a mut Request>,
+        keep: impl FnOnce(Vec<Blob>) -> Result<(), BlobError>,
+    ) {
+        self.unkept.clear();
+        let blobs: Vec<Blob> = requests.flat_map(Request::take_blobs).collect();
+        if blobs.is_empty() {
+            return;
+        }
+        let hashes: Vec<BlobHash> = blobs.iter().map(Blob::hash).collect();
+        if let Err(error) = keep(blobs) {
+            let unkept = hashes.into_iter().map(|hash| (hash, error.clone()));
+            self.unkept.extend(unkept);
+        }
     }
 
     /// Decides a request and stages what it comes to.
@@ -137,7 +160,10 @@ impl Writer {
         let change = decided.map_err(|refusal| match refusal {
             Refusal::Conflict { at } => CommitError::Conflict { at, index },
             Refusal::Lease(lease) => CommitError::LeaseUnknown { lease },
-            Refusal::Blob(hash) => CommitError::BlobMissing { hash },
+            Refusal::Blob(hash) => match self.unkept.get(&hash) {
+                Some(error) => CommitError::Blob(error.clone()),
+                None => CommitError::BlobMissing { hash },
+            },
         })?;
         let Some(change) = change else {
             return Ok(Committed {

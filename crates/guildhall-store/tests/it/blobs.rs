@@ -7,9 +7,12 @@ use std::{
 
 use bytes::Bytes;
 use guildhall_store::{
-    BlobError, BlobHash, CommitError, MAX_BLOB_BYTES, Op, Store, Transaction,
+    Blob, BlobError, BlobHash, CommitError, Compare, MAX_BLOB_BYTES, Op, Store, Transaction,
+    TransactionError,
     embedded::{Embedded, Offline, Options},
 };
+
+use guildhall_testkit::files::WriteFault;
 
 use crate::{
     model::INCARNATION,
@@ -64,6 +67,61 @@ async fn a_blob_is_kept_by_its_hash() {
     let refused = store.commit(naming("k", &[missing])).await;
     assert_eq!(refused, Err(CommitError::BlobMissing { hash: missing }));
     assert_eq!(store.get(b"k").await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_transaction_brings_the_blobs_that_it_names() {
+    let store = Embedded::open_in(Disks::default().directories(), options()).unwrap();
+    let largest = Bytes::from(vec![1; MAX_BLOB_BYTES]);
+    for content in [Bytes::new(), "text".into(), largest] {
+        let blob = Blob::of(content.clone());
+        for _again in 0..2 {
+            let named = naming("k", &[blob.hash()]).bring(blob.clone());
+            assert!(store.commit(named).await.unwrap().changed);
+        }
+        assert_eq!(store.blob_get(blob.hash()).await, Ok(Some(content)));
+    }
+    let too_large = Blob::of(vec![1; MAX_BLOB_BYTES + 1].into());
+    let refused = store.commit(Transaction::new().bring(too_large)).await;
+    let bytes = MAX_BLOB_BYTES + 1;
+    let why = TransactionError::BlobTooLarge { bytes };
+    assert_eq!(refused, Err(CommitError::Invalid(why)));
+
+    // One that is refused leaves at most a blob that nothing names.
+    let unnamed = Blob::of("unnamed".into());
+    let conflict = Transaction::new().when(Compare::absent("k"));
+    let refused = store.commit(conflict.bring(unnamed.clone())).await;
+    assert!(matches!(refused, Err(CommitError::Conflict { .. })));
+    let hash = unnamed.hash();
+    assert!(store.commit(naming("l", &[hash])).await.is_ok());
+}
+
+#[test]
+fn a_transaction_whose_blob_cannot_be_kept_says_why_and_spares_the_others() {
+    let (disks, now) = (Disks::default(), Instant::now());
+    let mut store = open(&disks, now);
+    let known = store.blob_put(b"known", now).unwrap();
+    disks.blobs.fail_write(0, WriteFault::Error);
+    let [lost, missing] = ["lost", "missing"].map(|content| Blob::of(content.into()));
+    let group = [
+        naming("a", &[lost.hash()]).bring(lost.clone()),
+        naming("b", &[missing.hash()]),
+        naming("c", &[known]),
+    ];
+    let outcomes = store.commit(group, now);
+    let [
+        Err(CommitError::Blob(BlobError::Io { hash, .. })),
+        Err(none),
+        Ok(_),
+    ] = &outcomes[..]
+    else {
+        panic!("{outcomes:?}");
+    };
+    let expected = CommitError::BlobMissing {
+        hash: missing.hash(),
+    };
+    assert_eq!((*hash, none), (lost.hash(), &expected));
+    done(&mut store, naming("a", &[lost.hash()]).bring(lost), now);
 }
 
 #[test]

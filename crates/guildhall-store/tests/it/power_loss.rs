@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use guildhall_store::{
-    BlobError, BlobHash, CommitError, LeaseError, LeaseId, Op, Transaction,
+    Blob, BlobError, BlobHash, CommitError, LeaseError, LeaseId, Op, Transaction,
     embedded::{HistoryOptions, Offline, Options},
 };
 use guildhall_testkit::files::{FaultyFiles, Mutant, WriteFault};
@@ -291,7 +291,11 @@ fn commit(
     for (transaction, outcome) in group.into_iter().zip(outcomes) {
         match outcome {
             Err(CommitError::Unknown(_)) => clients.in_doubt.push(InDoubt::Commit(transaction)),
-            Err(CommitError::ReadOnly(_) | CommitError::BlobMissing { .. }) => {}
+            Err(
+                CommitError::ReadOnly(_)
+                | CommitError::BlobMissing { .. }
+                | CommitError::Blob(BlobError::Io { .. }),
+            ) => {}
             outcome => {
                 let expected = clients.model.commit(&transaction);
                 if outcome != expected {
@@ -318,10 +322,15 @@ fn transaction(
         let key = format!("k{key}");
         let lease = LeaseId::new(rng.u64(1..8))
             .filter(|lease| rng.bool() && clients.model.leases.contains_key(lease));
-        let blobs = if rng.u8(..5) == 0 {
-            blob(rng, store, now).into_iter().collect()
-        } else {
-            Vec::new()
+        let blobs = match rng.u8(..10) {
+            0 => blob(rng, store, now).into_iter().collect(),
+            1 => {
+                let blob = Blob::of(content(rng).into());
+                let hash = blob.hash();
+                transaction = transaction.bring(blob);
+                vec![hash]
+            }
+            _ => Vec::new(),
         };
         let most = [40, 400, 3000][rng.usize(..3)];
         let value = vec![rng.u8(..); rng.usize(..most)];
@@ -338,11 +347,14 @@ fn transaction(
     transaction
 }
 
-/// Puts a blob of which there are few, so that they are put, freed and collected again and again.
-fn blob(rng: &mut fastrand::Rng, store: &mut Offline, now: Instant) -> Option<BlobHash> {
+/// A content of which there are few, so that they are put, freed and collected again and again.
+fn content(rng: &mut fastrand::Rng) -> Vec<u8> {
     let length = [100, 1500, 6000][rng.usize(..3)];
-    let content = vec![rng.u8(..4); length];
-    match store.blob_put(&content, now) {
+    vec![rng.u8(..4); length]
+}
+
+fn blob(rng: &mut fastrand::Rng, store: &mut Offline, now: Instant) -> Option<BlobHash> {
+    match store.blob_put(&content(rng), now) {
         Ok(hash) => Some(hash),
         Err(BlobError::Io { .. }) => None,
         Err(error) => panic!("{error}"),

@@ -12,7 +12,7 @@ use super::{
     shared::Blobs,
     writer::{Request, Writer},
 };
-use crate::{BlobError, BlobHash};
+use crate::{Blob, BlobError, BlobHash};
 
 /// A group of many puts is committed when it has so many bytes.
 const GROUP: usize = 1 << 20;
@@ -38,7 +38,16 @@ impl ByHand {
 
     /// Keeps a blob, durably.
     pub(crate) fn put(&mut self, bytes: &[u8], now: Instant) -> Result<BlobHash, BlobError> {
-        let mut answer = self.stage(bytes, now)?;
+        let (hash, _) = self.blobs.known(bytes, now)?;
+        self.keep(vec![Blob::known(hash, Bytes::copy_from_slice(bytes))], now)?;
+        Ok(hash)
+    }
+
+    /// Keeps blobs, durably.
+    pub(crate) fn keep(&mut self, blobs: Vec<Blob>, now: Instant) -> Result<(), BlobError> {
+        let (reply, mut answer) = oneshot::channel();
+        self.writer
+            .stage(Request::Put(blobs, reply), now, &mut self.log);
         // Why it failed is in the answer.
         let _ = self.commit(now);
         answer.try_recv().map_err(|_| stopped::<BlobError>())?
@@ -50,20 +59,13 @@ impl ByHand {
         bytes: &[u8],
         now: Instant,
     ) -> Result<(BlobHash, bool), BlobError> {
-        self.stage(bytes, now)?;
-        Ok((BlobHash::of(bytes), self.log.staged_bytes() >= GROUP))
-    }
-
-    fn stage(
-        &mut self,
-        bytes: &[u8],
-        now: Instant,
-    ) -> Result<oneshot::Receiver<Result<BlobHash, BlobError>>, BlobError> {
         let (hash, _) = self.blobs.known(bytes, now)?;
-        let (reply, answer) = oneshot::channel();
-        let request = Request::Put(hash, Bytes::copy_from_slice(bytes), reply);
+        // The commit says whether it was kept.
+        let (reply, _) = oneshot::channel();
+        let blob = Blob::known(hash, Bytes::copy_from_slice(bytes));
+        let request = Request::Put(vec![blob], reply);
         self.writer.stage(request, now, &mut self.log);
-        Ok(answer)
+        Ok((hash, self.log.staged_bytes() >= GROUP))
     }
 
     /// Makes everything staged durable.

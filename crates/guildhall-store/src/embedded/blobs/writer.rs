@@ -8,16 +8,15 @@ use guildhall_log::{CommitError, Log, Sequence};
 use tokio::sync::oneshot;
 
 use super::{super::alarm::Alarm, index::Place, record::prefix, shared::Blobs};
-use crate::{BlobError, BlobHash};
+use crate::{Blob, BlobError, BlobHash};
+
+/// Where it is said that blobs are durable.
+pub(crate) type PutReply = oneshot::Sender<Result<(), BlobError>>;
 
 /// What the writer is asked.
 pub(crate) enum Request {
-    /// Bytes with their hash.
-    Put(
-        BlobHash,
-        Bytes,
-        oneshot::Sender<Result<BlobHash, BlobError>>,
-    ),
+    /// Blobs, kept together.
+    Put(Vec<Blob>, PutReply),
     /// Work of the cleaner's; answered when it is durable, or dropped when it was not done.
     Clean(Work, oneshot::Sender<()>),
 }
@@ -41,7 +40,7 @@ impl Request {
     /// Bytes that it holds.
     pub(crate) fn weight(&self) -> usize {
         match self {
-            Self::Put(_, bytes, _) => bytes.len(),
+            Self::Put(blobs, _) => blobs.iter().map(|blob| blob.bytes().len()).sum(),
             Self::Clean(Work::Move(moved), _) => moved.iter().map(|moved| moved.bytes.len()).sum(),
             Self::Clean(Work::Drop { .. }, _) => 0,
         }
@@ -65,7 +64,7 @@ pub(crate) struct Writer {
     staged: Vec<Staged>,
     /// New ones of the group: who puts the same meanwhile waits for the same record.
     new: BTreeSet<BlobHash>,
-    puts: Vec<(BlobHash, oneshot::Sender<Result<BlobHash, BlobError>>)>,
+    puts: Vec<(Vec<BlobHash>, PutReply)>,
     cleaned: Vec<oneshot::Sender<()>>,
 }
 
@@ -84,11 +83,15 @@ impl Writer {
     /// Stages what a request comes to.
     pub(crate) fn stage(&mut self, request: Request, now: Instant, log: &mut Log) {
         match request {
-            Request::Put(hash, bytes, reply) => {
-                if !self.blobs.index().touch(&hash, now) && self.new.insert(hash) {
-                    self.record(hash, &bytes, None, log);
+            Request::Put(blobs, reply) => {
+                for blob in &blobs {
+                    let hash = blob.hash();
+                    if !self.blobs.index().touch(&hash, now) && self.new.insert(hash) {
+                        self.record(hash, blob.bytes(), None, log);
+                    }
                 }
-                self.puts.push((hash, reply));
+                let hashes = blobs.iter().map(Blob::hash).collect();
+                self.puts.push((hashes, reply));
             }
             Request::Clean(Work::Move(moved), reply) => {
                 for Moved { hash, from, bytes } in moved {
@@ -147,8 +150,8 @@ impl Writer {
         if !std::mem::take(&mut self.new).is_empty() {
             self.alarm.no_later_than(now + self.blobs.grace);
         }
-        for (hash, reply) in self.puts.drain(..) {
-            drop(reply.send(Ok(hash)));
+        for (_, reply) in self.puts.drain(..) {
+            drop(reply.send(Ok(())));
         }
         for reply in self.cleaned.drain(..) {
             // A cleaner that was stopped takes no answer.
@@ -164,16 +167,15 @@ impl Writer {
             Some(source) => format!("{error} ({source})"),
             None => error.to_string(),
         };
-        for (hash, reply) in self.puts.drain(..) {
-            let result = if self.new.contains(&hash) {
+        for (hashes, reply) in self.puts.drain(..) {
+            let lost = hashes.into_iter().find(|hash| self.new.contains(hash));
+            let result = lost.map_or(Ok(()), |hash| {
                 Err(BlobError::Io {
                     action: "writing",
                     hash,
                     cause: cause.clone(),
                 })
-            } else {
-                Ok(hash)
-            };
+            });
             drop(reply.send(result));
         }
         self.new.clear();

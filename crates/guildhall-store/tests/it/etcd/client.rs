@@ -136,6 +136,9 @@ impl EtcdJson {
 
     async fn transact(&self, transaction: Transaction) -> Result<Committed, CommitError> {
         transaction.validate()?;
+        if !transaction.blobs.is_empty() {
+            return Err(Unavailable::Unsupported("blobs").into());
+        }
         // etcd's compares hold for absent keys where zero is asked for, and it does not tell which one failed: so the
         // failure branch reads the entries back.
         let present = |compare: &&Compare| compare.condition != Condition::Absent;
