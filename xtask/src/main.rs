@@ -1,5 +1,5 @@
 //! Repository chores, run as `cargo xtask <chore>`: `tidy` checks what the compiler and clippy cannot, `bench` builds
-//! and runs the load harness.
+//! and runs the load harness, `fuzz` the fuzz targets.
 //!
 //! Nothing here is shipped. A chore is one file; the rules of `tidy` are one file each under `tidy/`.
 #![expect(
@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod fuzz;
 mod tidy;
 mod workspace;
 
@@ -30,12 +31,15 @@ enum Chore {
     Tidy,
     /// Build the server and the load harness, and run one benchmark beside its peers.
     Bench(bench::Args),
+    /// Feed the parsers with bytes that nobody wrote, and check what must hold for any of them.
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Tidy => tidy::run(),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Fuzz(args) => fuzz::run(&args),
     };
     match outcome {
         Ok(code) => code,
