@@ -1,10 +1,12 @@
 # The index of what one does here. Each target does its own set-up on a Debian machine that has cargo, make and root.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-once test test-full bench lint lint-deps lint-spelling fmt
+.PHONY: help demo demo-once test test-full fuzz bench lint lint-deps lint-spelling fmt
 
 # Kill cycles and power-loss runs of the full tests; the tests' own defaults are for every day.
 CYCLES ?= 5000
 POWER_LOSS_RUNS ?= 100000
+# How long each fuzz target runs.
+SECONDS ?= 60
 # gateway, registry, store, log or idle: `make bench WHICH=store`.
 WHICH ?= gateway registry store log idle
 
@@ -35,6 +37,10 @@ test-full: test ## what takes longer: CYCLES (5000) kills, POWER_LOSS_RUNS (1000
 	@echo "== $(CYCLES) kill cycles, $(POWER_LOSS_RUNS) power-loss runs"
 	@CYCLES=$(CYCLES) POWER_LOSS_RUNS=$(POWER_LOSS_RUNS) scripts/verify
 
+fuzz: ## every fuzz target for SECONDS (60)
+	@scripts/setup test
+	@cargo xtask fuzz --seconds $(SECONDS)
+
 bench: ## every benchmark beside its peers, into bench/RESULTS.md; one alone: make bench WHICH=store
 	@scripts/setup build
 	@scripts/bench-setup
@@ -44,6 +50,7 @@ lint: ## format check, clippy and tidy
 	@scripts/setup test
 	@echo "== format"
 	@cargo fmt --all --check
+	@cargo fmt --manifest-path fuzz/Cargo.toml --check
 	@echo "== clippy"
 	@cargo clippy --workspace --all-targets --quiet -- -D warnings
 	@cargo clippy --package guildhall --lib --quiet -- -D warnings
@@ -61,3 +68,4 @@ lint-spelling: ## spelling, with typos
 
 fmt: ## format the code
 	@cargo fmt --all
+	@cargo fmt --manifest-path fuzz/Cargo.toml

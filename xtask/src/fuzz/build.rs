@@ -88,6 +88,5 @@ fn host() -> Result<String> {
         .context("cannot start rustc")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned)
-        .context("rustc -vV names no host")
+    host.map(str::to_owned).context("rustc -vV names no host")
 }

@@ -108,7 +108,10 @@ artifact_prefix='/t/crashes/names/'; Test unit written to /t/crashes/names/crash
 stat::number_of_executed_units: 78
 ";
         let stats = Stats::parse(output);
-        assert_eq!(stats.why.as_deref(), Some("assertion `left == right` failed"));
+        assert_eq!(
+            stats.why.as_deref(),
+            Some("assertion `left == right` failed")
+        );
         assert_eq!(stats.artifact.as_deref(), Some("/t/crashes/names/crash-ab"));
         assert_eq!((stats.runs, stats.edges), (78, 12));
         let slow = "ALARM: working on the last Unit for 11 seconds\n==1== ERROR: libFuzzer: timeout after 11 seconds\n";

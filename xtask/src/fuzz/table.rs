@@ -18,7 +18,9 @@ pub(super) fn render(outcomes: &[Outcome]) -> String {
             word.to_owned(),
         ]
     });
-    let rows: Vec<[String; 6]> = std::iter::once(HEAD.map(str::to_owned)).chain(rows).collect();
+    let rows: Vec<[String; 6]> = std::iter::once(HEAD.map(str::to_owned))
+        .chain(rows)
+        .collect();
     let mut widths = [0; 6];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {

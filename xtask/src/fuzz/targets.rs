@@ -114,10 +114,7 @@ mod tests {
         };
         assert_eq!(
             targets,
-            [
-                target("a", &[]),
-                target("b", &["/r/fixtures/b", "/r/more"])
-            ]
+            [target("a", &[]), target("b", &["/r/fixtures/b", "/r/more"])]
         );
         let chosen = choose(&targets, &["b".to_owned()]).unwrap();
         assert_eq!(chosen, [&targets[1]]);

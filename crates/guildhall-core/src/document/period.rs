@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A duration written as people write it: `250ms`, `30s`, `1h30m`.
 ///
 /// The format is Gateway API's (GEP-2257: one to four of `h`, `m`, `s`, `ms`, each an integer of
-/// at most five digits), except that parts may come in any order but not twice.
+/// at most five digits), except that parts may come in any order but not twice. All of them together are less than
+/// 100,000 hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Period(pub Duration);
 
@@ -19,6 +20,9 @@ pub struct Period(pub Duration);
 pub struct PeriodError(String);
 
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+/// The longest that can be written, in milliseconds: `99999h59m59s999ms`.
+const MOST: u64 = 100_000 * 3_600_000 - 1;
 
 impl Period {
     /// `n` milliseconds.
@@ -78,7 +82,8 @@ fn parse(text: &str) -> Option<Period> {
         millis += number.parse::<u64>().ok()? * UNITS[at].1;
         rest = &rest[digits + letters..];
     }
-    seen.contains(&true).then(|| Period::millis(millis))
+    // Parts add up, and what is written again must be read again.
+    (seen.contains(&true) && millis <= MOST).then(|| Period::millis(millis))
 }
 
 impl Serialize for Period {
@@ -108,6 +113,12 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(Period::millis(millis)), "{text}");
             assert_eq!(Period::millis(millis).to_string(), text);
+        }
+        let longest = "99999h59m59s999ms";
+        assert_eq!(longest.parse::<Period>().unwrap().to_string(), longest);
+        // Sums that could not be written in five digits.
+        for bad in ["99999h60m", "99999h99999m"] {
+            assert!(bad.parse::<Period>().is_err(), "{bad}");
         }
         for bad in ["", "5", "s", "1.5s", "-1s", "1s1s", "123456s", "1d", "1s "] {
             assert!(bad.parse::<Period>().is_err(), "{bad}");

@@ -82,10 +82,36 @@ pub fn unified(before: &str, after: &str, names: (&str, &str)) -> String {
     if old.len().max(new.len()) - head - tail > MAX_LINES {
         return replaced(&old, &new, head, tail, names);
     }
-    similar::TextDiff::from_lines(before, after)
-        .unified_diff()
-        .header(names.0, names.1)
-        .to_string()
+    // Lines end where they do for all who apply diffs: a return alone ends none.
+    let diff = similar::TextDiff::configure()
+        .newline_terminated(true)
+        .diff_slices(&old, &new);
+    let mut out = header(names);
+    for hunk in diff.unified_diff().iter_hunks() {
+        out.push_str(&format!("{}\n", hunk.header()));
+        for change in hunk.iter_changes() {
+            let sign = match change.tag() {
+                similar::ChangeTag::Equal => ' ',
+                similar::ChangeTag::Delete => '-',
+                similar::ChangeTag::Insert => '+',
+            };
+            push(&mut out, sign, change.value());
+        }
+    }
+    out
+}
+
+fn header(names: (&str, &str)) -> String {
+    format!("--- {}\n+++ {}\n", names.0, names.1)
+}
+
+/// Writes a line of a diff, and says so where nothing ends it.
+fn push(out: &mut String, sign: char, line: &str) {
+    out.push(sign);
+    out.push_str(line);
+    if !line.ends_with('\n') {
+        out.push_str("\n\\ No newline at end of file\n");
+    }
 }
 
 fn lines(text: &str) -> Vec<&str> {
@@ -102,22 +128,9 @@ fn replaced(old: &[&str], new: &[&str], head: usize, tail: usize, names: (&str, 
         let first = if end == start { start } else { start + 1 };
         format!("{first},{}", end - start)
     };
-    let mut out = format!(
-        "--- {}\n+++ {}\n@@ -{} +{} @@\n",
-        names.0,
-        names.1,
-        side(old),
-        side(new)
-    );
-    let mut push = |sign: char, lines: &[&str]| {
-        for line in lines {
-            out.push(sign);
-            out.push_str(line);
-            if !line.ends_with('\n') {
-                out.push_str("\n\\ No newline at end of file\n");
-            }
-        }
-    };
+    let mut out = header(names);
+    out.push_str(&format!("@@ -{} +{} @@\n", side(old), side(new)));
+    let mut push = |sign, lines: &[&str]| lines.iter().for_each(|line| push(&mut out, sign, line));
     let end = old.len() - tail;
     push(' ', old.get(start..head).unwrap_or_default());
     push('-', old.get(head..end).unwrap_or_default());

@@ -173,6 +173,13 @@ pub fn seal(
         {
             continue;
         }
+        // Masked, the file would be one text, which is no YAML that is taken.
+        if pointer.is_empty() && content.format() == Format::Yaml {
+            return Err(SealError::InPlace {
+                pointer: String::new(),
+                position: content.position(""),
+            });
+        }
         let below = format!("{pointer}/");
         edits.retain(|edit| !edit.pointer.starts_with(&below));
         let plain = zeroize::Zeroizing::new(node.to_json().to_string());
@@ -374,6 +381,7 @@ pub(super) fn replace(content: &Parsed, mut edits: Vec<Edit>) -> Result<String, 
         let start = edit.span.start as usize;
         let before = text.get(at..start).ok_or_else(|| in_place(edit))?;
         written.push_str(before);
+        written.push_str(gap(content.format(), text, start, kept));
         written.push_str(&new);
         at = start + kept.len();
     }
@@ -395,6 +403,16 @@ pub(super) fn replace(content: &Parsed, mut edits: Vec<Edit>) -> Result<String, 
     }
 }
 
+/// What keeps a value from the anchor or the colon before it, where nothing was written: in YAML that is null.
+fn gap(format: Format, text: &str, start: usize, old: &str) -> &'static str {
+    let before = text.get(..start).unwrap_or_default();
+    let touches = !before.is_empty() && !before.ends_with(char::is_whitespace);
+    match format == Format::Yaml && old.is_empty() && touches {
+        true => " ",
+        false => "",
+    }
+}
+
 /// Whether this value alone cannot be where it should.
 fn is_alone_wrong(content: &Parsed, edit: &Edit) -> bool {
     let (Some(text), Some(root)) = (content.text(), content.root()) else {
@@ -410,6 +428,7 @@ fn is_alone_wrong(content: &Parsed, edit: &Edit) -> bool {
     } else {
         old
     };
+    let new = [gap(content.format(), text, start, kept), &new].concat();
     let mut written = text.to_owned();
     written.replace_range(start..start + kept.len(), &new);
     let mut wanted = root.clone();

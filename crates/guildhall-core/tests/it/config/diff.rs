@@ -1,6 +1,6 @@
 //! What changed between two contents.
 
-use guildhall_core::config::{Format, Parsed, diff, format::render, parse};
+use guildhall_core::config::{Format, Parsed, diff, format::render, parse, unified};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -50,6 +50,20 @@ fn formats_may_differ_and_comments_change_no_value() {
     );
     assert_eq!(told.structural, Some(Vec::new()));
     assert!(told.textual.unwrap().contains("+a = 1 # one"));
+}
+
+/// Lines were cut at a return alone, and the next one began in the middle of a line of the diff.
+#[test]
+fn a_return_alone_ends_no_line() {
+    let lines = |before: &str, after: &str| unified(before, after, ("a", "b"));
+    assert_eq!(
+        lines("a\rb\r\nc", "a\rb\nc"),
+        "--- a\n+++ b\n@@ -1,2 +1,2 @@\n-a\rb\r\n+a\rb\n c\n\\ No newline at end of file\n"
+    );
+    assert_eq!(
+        lines("a\r", "b\r"),
+        "--- a\n+++ b\n@@ -1 +1 @@\n-a\r\n\\ No newline at end of file\n+b\r\n\\ No newline at end of file\n"
+    );
 }
 
 #[test]

@@ -242,6 +242,36 @@ fn a_place_that_cannot_take_it_is_told() {
     assert_eq!(find(&text).unwrap(), []);
 }
 
+/// Behind an anchor the sealed value was read, and its mask became part of the anchor's name.
+#[test]
+fn what_was_not_written_is_sealed_where_it_would_stand() {
+    let content = sealed(Format::Yaml, "a: &x\nb:\nc: 1\n", &["/a", "/b"]);
+    assert_eq!(
+        mask(&content).unwrap(),
+        "a: &x \"******\"\nb: \"******\"\nc: 1\n"
+    );
+}
+
+/// It was sealed, and then nobody without the keys could read the file: a YAML file that is one text is none.
+#[test]
+fn all_of_a_yaml_file_is_no_value_to_seal() {
+    let all = |format, text: &str| {
+        let content = parse(format, text.as_bytes()).unwrap();
+        seal(
+            &content,
+            &[""],
+            &keys(&[OLD]),
+            &binding("prod"),
+            &mut nonces(),
+        )
+    };
+    let error = all(Format::Yaml, "a: 1\n").unwrap_err();
+    assert!(matches!(error, SealError::InPlace { .. }), "{error}");
+    let sealed = all(Format::Json, "{\"a\": 1}").unwrap();
+    let sealed = parse(Format::Json, sealed.as_bytes()).unwrap();
+    assert_eq!(mask(&sealed).unwrap(), "\"******\"");
+}
+
 #[test]
 fn a_key_file_is_read_and_no_key_is_ever_shown() {
     let ring = keys(&["# keys", "", NEW, OLD]);
