@@ -245,11 +245,8 @@ fn a_place_that_cannot_take_it_is_told() {
 /// Behind an anchor the sealed value was read, and its mask became part of the anchor's name.
 #[test]
 fn what_was_not_written_is_sealed_where_it_would_stand() {
-    let content = sealed(Format::Yaml, "a: &x\nb:\nc: 1\n", &["/a", "/b"]);
-    assert_eq!(
-        mask(&content).unwrap(),
-        "a: &x \"******\"\nb: \"******\"\nc: 1\n"
-    );
+    let content = sealed(Format::Yaml, "a: &x\nb: 1\n", &["/a"]);
+    assert_eq!(mask(&content).unwrap(), "a: &x \"******\"\nb: 1\n");
 }
 
 /// It was sealed, and then nobody without the keys could read the file: a YAML file that is one text is none.
