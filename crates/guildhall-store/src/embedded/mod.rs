@@ -30,6 +30,9 @@ mod engine;
 mod entries;
 mod feed;
 mod format;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod machine;
 mod offline;
