@@ -56,7 +56,7 @@ impl Summing {
     pub(super) fn finish(mut self) -> io::Result<Sums> {
         self.flush()?;
         self.file.sync_data()?;
-        if self.sums.bytes % PIECE as u64 != 0 {
+        if !self.sums.bytes.is_multiple_of(PIECE as u64) {
             self.sums.crc32c.push(self.crc);
         }
         Ok(self.sums)

@@ -47,6 +47,8 @@ pub struct Summary {
     pub spans: u32,
     /// How many of them failed.
     pub errors: u32,
+    /// Whether its root is here.
+    pub has_root: bool,
     /// The root's service; the first span's if there is no root.
     pub service: String,
     /// The root's name, or the first span's.
@@ -158,9 +160,10 @@ impl Block {
         let (durations, _) = traces.fetch::<Int64Type>(2, numbers)?;
         let (spans, _) = traces.fetch::<Int32Type>(3, numbers)?;
         let (errors, _) = traces.fetch::<Int32Type>(4, numbers)?;
-        let (services, _) = traces.fetch::<ByteArrayType>(5, numbers)?;
-        let (names, _) = traces.fetch::<ByteArrayType>(6, numbers)?;
-        let (places, _) = traces.fetch::<ByteArrayType>(7, numbers)?;
+        let (roots, _) = traces.fetch::<BoolType>(5, numbers)?;
+        let (services, _) = traces.fetch::<ByteArrayType>(6, numbers)?;
+        let (names, _) = traces.fetch::<ByteArrayType>(7, numbers)?;
+        let (places, _) = traces.fetch::<ByteArrayType>(8, numbers)?;
         let word = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (0..numbers.len())
             .map(|at| {
@@ -174,6 +177,7 @@ impl Block {
                     duration: durations[at].cast_unsigned(),
                     spans: spans[at].cast_unsigned(),
                     errors: errors[at].cast_unsigned(),
+                    has_root: roots[at],
                     service: word(services[at].data()),
                     name: word(names[at].data()),
                     places: places.ok_or(ReadError::Damaged("where a trace's spans are"))?,

@@ -99,6 +99,7 @@ pub(super) fn traces() -> Result<TypePtr, ParquetError> {
         dense("duration", Physical::INT64)?,
         dense("spans", Physical::INT32)?,
         dense("errors", Physical::INT32)?,
+        dense("root", Physical::BOOLEAN)?,
         words("service")?,
         words("name")?,
         dense("rows", Physical::BYTE_ARRAY)?,

@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use parquet::data_type::{ByteArray, ByteArrayType, FixedLenByteArrayType, Int32Type, Int64Type};
+use parquet::data_type::{
+    BoolType, ByteArray, ByteArrayType, FixedLenByteArrayType, Int32Type, Int64Type,
+};
 use parquet::file::writer::SerializedFileWriter;
 
 use super::order::Order;
@@ -96,6 +98,10 @@ pub(super) fn write_traces<W: Write + Send>(
                 column.typed::<Int32Type>().write_batch(&values, None, None)
             })?;
         }
+        let roots: Vec<bool> = summaries.iter().map(|one| one.is_root).collect();
+        put(&mut group, |column| {
+            column.typed::<BoolType>().write_batch(&roots, None, None)
+        })?;
         let service = |row: usize| {
             rows.resources
                 .get(rows.resource[row])

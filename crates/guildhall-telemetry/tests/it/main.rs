@@ -10,3 +10,4 @@ mod blocks;
 mod damage;
 mod decoding;
 mod fleet;
+mod store;
