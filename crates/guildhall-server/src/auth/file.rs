@@ -197,7 +197,8 @@ fn parse(text: &str) -> Result<Tokens, String> {
 fn read_hash(text: &str) -> Option<Hash> {
     let hex = text.strip_prefix("sha256:")?;
     let mut hash = Hash::default();
-    if hex.len() != 2 * hash.len() || !hex.is_ascii() {
+    // Read two by two, a sign would pass for a digit.
+    if hex.len() != 2 * hash.len() || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     for (byte, pair) in hash.iter_mut().zip(hex.as_bytes().chunks(2)) {
@@ -245,6 +246,15 @@ mod tests {
         token = "a long random text"
         scopes = ["admin"]
     "#;
+
+    #[test]
+    fn a_hash_has_digits_only() {
+        let hash = |digits: &str| read_hash(&format!("sha256:{digits}"));
+        assert!(hash(&"0f".repeat(32)).is_some() && hash(&"0F".repeat(32)).is_some());
+        for bad in ["+f".repeat(32), "0f".repeat(31), "0g".repeat(32)] {
+            assert_eq!(hash(&bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn a_token_is_found_by_its_text_or_its_hash() {

@@ -98,7 +98,8 @@ fn collect(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> Result<(), Fai
     Ok(())
 }
 
-fn parse(
+/// Reads all documents of one text, which is YAML or JSON.
+pub(super) fn parse(
     text: &str,
     origin: &str,
     namespace: &Namespace,
