@@ -50,8 +50,10 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// Adds the text of a row, which none before may follow.
+    /// Adds the text of a row, which none before may follow. Of two for the same row the later holds, as protobuf has it of
+    /// fields that stand twice.
     pub fn push(&mut self, row: u32, text: &[u8]) {
+        self.take_back(row);
         self.rows.push(row);
         self.bytes.extend_from_slice(text);
         self.ends.push(self.end());
@@ -149,4 +151,25 @@ pub(super) fn matches<'a>(
         near += 1;
         Some((at, new))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A field that stood twice in a span left its first text behind, which the next span then had.
+    #[test]
+    fn of_two_texts_for_a_row_the_later_holds_and_both_are_taken_back() {
+        let mut texts = Texts::default();
+        texts.push(0, b"before");
+        for text in [&b"a"[..], b"bc"] {
+            texts.push(1, text);
+        }
+        assert_eq!((texts.get(1), texts.len()), (Some(&b"bc"[..]), 2));
+        texts.take_back(1);
+        assert_eq!(
+            (texts.rows.as_slice(), texts.all()),
+            (&[0][..], &b"before"[..])
+        );
+    }
 }
