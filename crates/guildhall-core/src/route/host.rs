@@ -81,7 +81,8 @@ pub fn normalise(authority: &str) -> Option<Cow<'_, str>> {
         };
         port(rest)?;
         let host = host.strip_suffix('.').unwrap_or(host);
-        let named = !host.is_empty() && host.len() <= 253;
+        // Behind the root's dot there is no other: it would have no one form.
+        let named = !host.is_empty() && host.len() <= 253 && !host.ends_with('.');
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
         if !named || !host.bytes().all(allowed) {
             return None;
@@ -109,6 +110,14 @@ mod tests {
 
     fn pattern(text: &str) -> HostPattern {
         HostPattern::new(Some(text).filter(|t| !t.is_empty()))
+    }
+
+    #[test]
+    fn a_host_ends_in_one_dot_at_most() {
+        assert_eq!(normalise("Shop.").as_deref(), Some("shop"));
+        for bad in ["shop..", "..", "."] {
+            assert_eq!(normalise(bad), None, "{bad}");
+        }
     }
 
     #[test]
