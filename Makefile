@@ -29,6 +29,7 @@ test: lint ## format, clippy, tidy, every test and doc test, and the atomics und
 	@echo "== tests"
 	@cargo test --workspace
 	@cargo test --package guildhall-resilience --features redis redis
+	@cargo test --package guildhall-hello
 	@echo "== loom"
 	@RUSTFLAGS="--cfg loom" CARGO_PROFILE_DEV_DEBUG=0 cargo test --quiet --package guildhall-resilience \
 		--no-default-features --test loom --target-dir "$$(scripts/target-dir)/loom"
@@ -54,6 +55,7 @@ lint: ## format check, clippy and tidy
 	@echo "== clippy"
 	@cargo clippy --workspace --all-targets --quiet -- -D warnings
 	@cargo clippy --package guildhall --lib --quiet -- -D warnings
+	@cargo clippy --package guildhall --lib --features config --quiet -- -D warnings
 	@cargo clippy --package guildhall-resilience --features redis --all-targets --quiet -- -D warnings
 	@echo "== tidy"
 	@cargo xtask tidy

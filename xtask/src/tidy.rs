@@ -5,6 +5,7 @@
 
 mod clocks;
 mod dependencies;
+mod features;
 mod headers;
 mod length;
 mod manifests;
@@ -63,6 +64,9 @@ pub(crate) fn run() -> Result<ExitCode> {
         .context("there is no clippy.toml")?;
 
     let mut findings = dependencies::findings(&dependencies::edges(&metadata));
+    for name in features::LEAN {
+        findings.extend(features::findings(name, &workspace::packages(name)?));
+    }
     findings.extend(manifests::findings(&tree));
     findings.extend(headers::findings(&tree));
     findings.extend(length::findings(&tree, length::LONG_FILES));

@@ -29,16 +29,35 @@ pub(crate) fn target_dir() -> Result<PathBuf> {
 
 /// `cargo metadata` of the workspace's own packages, without resolving the others (no network, no lock file change).
 pub(crate) fn metadata() -> Result<Value> {
+    let answer = ask(&["metadata", "--no-deps", "--format-version", "1"])?;
+    serde_json::from_slice(&answer).context("cargo metadata is not JSON")
+}
+
+/// What a workspace crate is built from on this machine without its features, tests aside: one `name version` a line.
+pub(crate) fn packages(name: &str) -> Result<String> {
+    let args = [
+        "--package",
+        name,
+        "--no-default-features",
+        "--edges",
+        "normal",
+    ];
+    let answer = ask(&[&["tree", "--locked", "--prefix", "none"], &args[..]].concat())?;
+    String::from_utf8(answer).context("cargo tree is not UTF-8")
+}
+
+fn ask(args: &[&str]) -> Result<Vec<u8>> {
     let output = Command::new(cargo())
-        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .args(args)
         .current_dir(root())
         .output()
         .context("cannot start cargo")?;
     if !output.status.success() {
         bail!(
-            "cargo metadata failed: {}",
+            "cargo {} failed: {}",
+            args.first().copied().unwrap_or_default(),
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
-    serde_json::from_slice(&output.stdout).context("cargo metadata is not JSON")
+    Ok(output.stdout)
 }

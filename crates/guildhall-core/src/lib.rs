@@ -12,6 +12,18 @@
 //! - [`config`]: configuration of many formats: parsed with positions, compared, merged, sealed.
 //! - [`access`]: who asks, and whether they may.
 //! - [`source`]: how changes of documents reach whoever keeps a snapshot of them.
+//!
+//! # Features
+//!
+//! None is on by default: who only reads documents, as the gateway does, carries no parser and no cipher.
+//!
+//! | feature | turns on | brings |
+//! |---|---|---|
+//! | `config` | `config::format`, `config::merge`: contents are read, laid over each other and rendered | granit-parser, toml |
+//! | `config-diff` | `config`, and `config::diff`: what leads from one content to another | similar |
+//! | `config-import` | `config`, and `config::{bundle, import}`: folders, archives, other systems' exports | base64 |
+//! | `schema` | `config`, and `config::schema`: JSON Schemas | jsonschema |
+//! | `seal` | `config`, and `config::seal`: values are sealed and opened | base64, chacha20poly1305, zeroize |
 
 pub mod access;
 pub mod config;

@@ -39,7 +39,12 @@
 //!
 //! # Configuration
 //!
-//! [`Service::config`] reads the service's configuration as a type of its own, and anew whenever it changes:
+//! With the feature `config`, `Service::config` reads the service's configuration as a type of its own, and anew whenever it
+//! changes:
+//!
+//! ```toml
+//! guildhall = { version = "0.1", features = ["config"] }
+//! ```
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -63,6 +68,7 @@
 //!
 //! What the platform gives for the service and the environment lies over the service's own files and under the variables of
 //! its environment. A new version that is not valid is reported, and the last good one stays; that one is kept on disk, too.
+//! Without the feature the SDK carries no parser of YAML or TOML.
 //!
 //! # While the platform is away
 //!
@@ -82,6 +88,7 @@
 
 mod client;
 mod clock;
+#[cfg(feature = "config")]
 mod config;
 mod context;
 mod discovery;
@@ -104,6 +111,7 @@ mod task;
 #[cfg(feature = "grpc")]
 pub use client::GrpcChannel;
 pub use client::{Answer, Call, CallError, DEFAULT_TIMEOUT, ServiceClient, StandIn};
+#[cfg(feature = "config")]
 pub use config::{Config, ConfigBuilder, ConfigError, ConfigVersion};
 pub use context::RequestContext;
 pub use error::ServiceError;

@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
-use guildhall_core::config::seal::Sight;
-use guildhall_core::config::{GrayRelease, ListenerState};
+use guildhall_core::config::{GrayRelease, ListenerState, Sight};
 use guildhall_core::document::DocumentKey;
 use guildhall_core::history::VersionRef;
 use http::{HeaderName, HeaderValue, StatusCode, header};

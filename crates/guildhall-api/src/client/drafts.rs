@@ -1,7 +1,7 @@
 //! Drafts of files of configuration: what waits for the approval of others.
 
 use bytes::Bytes;
-use guildhall_core::config::{DraftRow, seal::Sight};
+use guildhall_core::config::{DraftRow, Sight};
 use guildhall_core::document::{DocumentKey, Index, Namespace};
 
 use super::config::seen;

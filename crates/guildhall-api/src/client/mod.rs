@@ -21,8 +21,10 @@
 
 mod answer;
 mod call;
+#[cfg(feature = "config")]
 mod config;
 mod documents;
+#[cfg(feature = "config")]
 mod drafts;
 mod error;
 mod fleet;
@@ -41,6 +43,7 @@ mod watch;
 use std::sync::Arc;
 
 pub use answer::Written;
+#[cfg(feature = "config")]
 pub use config::{ConfigItem, ConfigReader, ConfigStream, EffectiveConfig};
 pub use documents::{ListQuery, Listed, Precondition, PutOptions};
 pub use error::ClientError;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use guildhall_core::config::seal::Sight;
-use guildhall_core::config::{Format, ListenerRow, ListenerState, Origin, Source};
+use guildhall_core::config::{Format, ListenerRow, ListenerState, Origin, Sight, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -3,6 +3,7 @@
 //! Documents and graphs are `guildhall-core`'s; here is what stands around them.
 
 mod code;
+#[cfg(feature = "config")]
 mod config;
 mod deleted;
 mod discovery;
@@ -24,6 +25,7 @@ mod timeline;
 mod watch;
 
 pub use code::Code;
+#[cfg(feature = "config")]
 pub use config::{
     CONFIG_EVENT, ConfigEvent, ConfigEventError, ConfigOrigins, ListenerList, ListenerReport,
     PROBLEM_EVENT, encode_config,

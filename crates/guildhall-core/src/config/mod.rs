@@ -9,42 +9,63 @@
 //! and never rewrites what it was not asked to. Time, randomness and keys are arguments.
 //!
 //! - [`Config`], [`ConfigName`], [`ContentHash`]: a file as a document, its name, and the name of its content.
-//! - [`mod@format`]: the formats, and parsing into a tree in which each value knows where it was written.
-//! - [`mod@diff`]: what changed between two contents, by value and line by line.
-//! - [`mod@merge`]: layers over each other, and where each value of the result was written.
-//! - `schema` (the feature of that name): JSON Schemas that content must fit.
-//! - [`seal`]: single values encrypted where they stand, bound to their place.
+//! - `format`: the formats, and parsing into a tree in which each value knows where it was written.
+//! - `diff`: what changed between two contents, by value and line by line.
+//! - `merge`: layers over each other, and where each value of the result was written.
+//! - `schema`: JSON Schemas that content must fit.
+//! - `seal`: single values encrypted where they stand, bound to their place.
 //! - [`Draft`], [`Approval`]: releases that several people agree on before they are made.
 //! - [`promotion`]: what it means to release in one environment what another one runs.
-//! - [`bundle`]: many files outside the platform, as a folder or an archive.
-//! - [`import`]: files out of the exports of other systems.
+//! - `bundle`: many files outside the platform, as a folder or an archive.
+//! - `import`: files out of the exports of other systems.
 //! - [`gray`]: which listeners get content before the others do.
+//!
+//! What needs a parser or a cipher stands behind a feature of the crate; the documents and what is told of them do not.
 
 mod approval;
+#[cfg(feature = "config-import")]
 pub mod bundle;
+mod changes;
+#[cfg(feature = "config-diff")]
 pub mod diff;
 mod document;
 mod draft;
+#[cfg(feature = "config")]
 pub mod format;
 pub mod gray;
 mod hash;
+#[cfg(feature = "config-import")]
 pub mod import;
+mod kind;
 mod listeners;
+#[cfg(feature = "config")]
 pub mod merge;
 mod name;
+mod origin;
+mod position;
 pub mod promotion;
 #[cfg(feature = "schema")]
 pub mod schema;
+#[cfg(feature = "seal")]
 pub mod seal;
+mod sight;
 
 pub use approval::{Approval, Takes};
-pub use diff::{ContentDiff, diff, unified};
+pub use changes::{ContentDiff, ValueChange};
+#[cfg(feature = "config-diff")]
+pub use diff::{diff, unified};
 pub use document::{Config, GrayRelease, Judgement};
 pub use draft::{Approved, DRAFTS, Draft, DraftRow, Drafts, drafts_key, drafts_of};
-pub use format::{Format, Node, ParseError, Parsed, Position, Value, parse};
+#[cfg(feature = "config")]
+pub use format::{Node, ParseError, Parsed, Value, parse};
 pub use gray::{Gray, Listener};
 pub use hash::{ContentHash, ContentHashError};
+pub use kind::{Format, UnknownFormat};
 pub use listeners::{ListenerRow, ListenerState, Running};
-pub use merge::{Effective, Layer, MergeError, Origin, Source, merge};
+#[cfg(feature = "config")]
+pub use merge::{Effective, Layer, MergeError, merge};
 pub use name::{ConfigName, SHARED};
+pub use origin::{Origin, Source};
+pub use position::Position;
 pub use promotion::{Audience, Hidden, Outcome, Promotion, ReaderChange};
+pub use sight::Sight;

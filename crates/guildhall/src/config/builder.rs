@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use guildhall_api::client::{Client, ConfigItem, ConfigStream};
 use guildhall_core::{
-    config::{ConfigName, Format, seal::Sight},
+    config::{ConfigName, Format, Sight},
     document::{DocumentKey, Kind},
 };
 use serde::de::DeserializeOwned;

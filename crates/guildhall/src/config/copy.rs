@@ -9,7 +9,7 @@ use guildhall_api::{
     source::replace,
     wire::{ConfigEvent, path::encode},
 };
-use guildhall_core::{config::seal::Sight, document::DocumentKey};
+use guildhall_core::{config::Sight, document::DocumentKey};
 use ring::{
     aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     hkdf::{HKDF_SHA256, Salt},

@@ -11,7 +11,7 @@ use guildhall_api::{
     wire::ConfigEvent,
 };
 use guildhall_core::{
-    config::{Format, Source, seal::Sight},
+    config::{Format, Sight, Source},
     document::DocumentKey,
 };
 use serde::de::DeserializeOwned;

@@ -20,16 +20,17 @@ use settings::{Platform, Settings};
 use tokio::sync::watch;
 
 use crate::{
-    CheckOutcome, ConfigBuilder, ServiceClient,
+    CheckOutcome, ServiceClient,
     client::Transport,
     clock,
-    config::Owner,
     discovery::Callee,
     identity::Identity,
     metrics::Metrics,
     policy::{Callees, Defaults},
     register::Health,
 };
+#[cfg(feature = "config")]
+use crate::{ConfigBuilder, config::Owner};
 
 /// A service: the author's routes, and what makes them a good citizen of a fleet.
 ///
@@ -405,10 +406,11 @@ impl Service {
     }
 
     /// The service's configuration `file` (`app.yaml`), read as a `T`: loaded before it is needed, then kept current. Say first
-    /// what it depends on: namespace, platform, zone and the folder of copies.
+    /// what it depends on: namespace, platform, zone and the folder of copies. Needs the feature `config`.
     ///
     /// Once the service has started it reads as its instance: it may get a gray release, and the platform shows which
     /// version it runs.
+    #[cfg(feature = "config")]
     pub fn config<T>(&self, file: &str) -> ConfigBuilder<T>
     where
         T: serde::de::DeserializeOwned + Send + Sync + 'static,

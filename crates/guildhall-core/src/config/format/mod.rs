@@ -24,22 +24,17 @@
 mod build;
 mod error;
 mod json;
-mod kind;
 mod lines;
-mod parsed;
-mod properties;
-mod render;
+pub(super) mod parsed;
+pub(super) mod properties;
+pub(super) mod render;
 mod scalar;
 mod toml;
 mod tree;
 mod yaml;
 
+pub use super::{kind::Format, position::Position};
 pub use error::ParseError;
-pub use kind::{Format, UnknownFormat};
-pub use lines::Position;
-pub(crate) use parsed::tree as parse_tree;
 pub use parsed::{MAX_BYTES, MAX_DEPTH, Parsed, parse};
-pub(crate) use properties::{escape_key, escape_value};
-pub(crate) use render::inline;
 pub use render::{RenderError, render};
 pub use tree::{Member, Node, Span, Value, escape, join, steps};

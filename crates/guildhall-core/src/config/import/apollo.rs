@@ -22,7 +22,7 @@ use super::{
     Entry, Import, ImportError, Options,
     set::{Place, Set},
 };
-use crate::config::{Format, SHARED, format};
+use crate::config::{Format, SHARED, format::properties};
 
 const PUBLIC: &str = ".appnamespace.metadata";
 const OTHERS: [&str; 2] = ["app.metadata", ".cluster.metadata"];
@@ -176,9 +176,9 @@ fn properties(mut items: Vec<Item>) -> String {
             true => {}
             false => {
                 let value = item.value.unwrap_or_default();
-                text.push_str(&format::escape_key(&item.key));
+                text.push_str(&properties::escape_key(&item.key));
                 text.push('=');
-                text.push_str(&format::escape_value(&value));
+                text.push_str(&properties::escape_value(&value));
                 text.push('\n');
             }
         }

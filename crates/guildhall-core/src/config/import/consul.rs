@@ -24,7 +24,7 @@ use super::{
     set::{Place, Set},
     spring,
 };
-use crate::config::{Format, Node, SHARED, Value, format};
+use crate::config::{Format, Node, SHARED, Value, format::properties};
 
 const PREFIX: &str = "config";
 /// The key that holds a whole file.
@@ -161,8 +161,8 @@ fn take(
     let name = rest.replace('/', ".");
     let line = format!(
         "{}={}\n",
-        format::escape_key(&name),
-        format::escape_value(value)
+        properties::escape_key(&name),
+        properties::escape_value(value)
     );
     let file = format!("{}.properties", spring::ALL);
     let folder = format!("{prefix}/{context}/");

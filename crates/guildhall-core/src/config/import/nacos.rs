@@ -18,7 +18,7 @@ use super::{
     set::{Place, Set},
     spring,
 };
-use crate::config::{Format, SHARED, format::parse_tree};
+use crate::config::{Format, SHARED, format::parsed::tree};
 
 const METADATA: &str = ".metadata.yml";
 const METADATA_V1: &str = ".meta.yml";
@@ -109,7 +109,7 @@ fn place(group: &str, id: &str, app: Option<&str>, options: &Options) -> Place {
 fn metadata(entry: &Entry) -> Result<BTreeMap<String, Said>, ImportError> {
     let wrong = |why: &dyn std::fmt::Display| ImportError::entry(METADATA, why);
     let text = std::str::from_utf8(&entry.content).map_err(|error| wrong(&error))?;
-    let tree = parse_tree(Format::Yaml, text).map_err(|error| wrong(&error))?;
+    let tree = tree(Format::Yaml, text).map_err(|error| wrong(&error))?;
     let value = serde_json::to_value(tree).map_err(|error| wrong(&error))?;
     let Some(Value::Array(items)) = value.get("metadata") else {
         return Err(wrong(&"it has no list metadata"));

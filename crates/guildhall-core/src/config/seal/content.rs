@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{KeyRing, Nonce, SealError, keys::Secret, token::Token};
-use crate::config::format::{Format, Member, Node, Parsed, Span, Value, inline, parse};
+use super::{KeyRing, Nonce, SealError, inline::inline, keys::Secret, token::Token};
+use crate::config::format::{Format, Member, Node, Parsed, Span, Value, parse};
 
 /// What is shown instead of a sealed value.
 pub const MASK: &str = "******";

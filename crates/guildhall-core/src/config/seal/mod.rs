@@ -12,24 +12,14 @@
 mod admit;
 mod content;
 mod error;
+mod inline;
 mod keys;
 mod token;
 
+pub use super::sight::Sight;
 pub use admit::{Admission, Admitted};
 pub use content::{
     Binding, MASK, SealedValue, find, mask, mask_against, may_have, open, open_text, reseal, seal,
 };
 pub use error::SealError;
 pub use keys::{KeyFileError, KeyRing, Nonce, Secret};
-
-use serde::{Deserialize, Serialize};
-
-/// What a reader sees of sealed values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sight {
-    /// [`MASK`] in their place.
-    Masked,
-    /// The values.
-    Revealed,
-}
