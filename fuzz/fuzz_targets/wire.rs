@@ -4,7 +4,7 @@
 //! The wire types' sources are compiled into the target: the whole client would take minutes more.
 #![no_main]
 
-#[allow(dead_code, unused_imports, reason = "the client uses more of it")]
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "the client uses more of it")]
 #[rustfmt::skip]
 #[path = "../../crates/guildhall-api/src/wire/mod.rs"]
 mod wire;
