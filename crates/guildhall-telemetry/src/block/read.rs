@@ -149,6 +149,19 @@ impl Block {
         Ok(found.into_iter().find(|summary| summary.id == *id))
     }
 
+    /// The ids of the traces of these numbers, ascending, and when each began.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn starts(&self, numbers: &[u32]) -> Result<Vec<(TraceId, u64)>, ReadError> {
+        let (ids, _) = self.traces.fetch::<FixedLenByteArrayType>(0, numbers)?;
+        let (starts, _) = self.traces.fetch::<Int64Type>(1, numbers)?;
+        let wrong = |_| ReadError::Damaged("an id is none");
+        let both = ids.iter().zip(starts);
+        both.map(|(id, start)| Ok((id.data().try_into().map_err(wrong)?, start.cast_unsigned())))
+            .collect()
+    }
+
     /// The traces of these numbers, ascending.
     ///
     /// # Errors

@@ -1,12 +1,11 @@
 //! Questions to a store: answered from the head and from blocks alike.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Store;
 use super::head::Batch;
 use super::held::Held;
-use crate::block::Summary;
 use crate::otlp;
 use crate::query::Search;
 use crate::rows::{NO_PARENT, Rows, SpanId, TraceId};
@@ -36,7 +35,7 @@ pub struct Trace {
 /// Where a page of a search ended: traces that come later are less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
-    /// When the last trace of the page began.
+    /// When the matching parts of the last trace of the page began.
     pub start: u64,
     /// Its id.
     pub id: TraceId,
@@ -103,17 +102,17 @@ impl Store {
         }
     }
 
-    /// Traces that `search` finds, the newest first, at most `limit` and only those after the cursor. Pages do not change
-    /// under whoever reads them: what comes meanwhile is newer.
+    /// Traces that `search` finds, at most `limit` and only those after the cursor. The newest come first: those whose
+    /// matching parts began last, a part being what one block, or one request in memory, has of a trace. Pages do not
+    /// change under whoever reads them, but for spans that come later and are older.
     pub fn search(&self, search: &Search, limit: usize, after: Option<Cursor>) -> Page {
         let (batches, blocks, unreadable) = self.everything();
         let mut page = Page {
             unreadable,
             ..Page::default()
         };
-        // One more tells whether there is more.
-        let wanted = limit.saturating_add(1);
-        let mut candidates: BTreeMap<TraceId, u64> = BTreeMap::new();
+        // All that match, wherever their parts are: only so is a trace of several parts at one place, on one page.
+        let mut candidates: HashMap<TraceId, u64> = HashMap::new();
         let mut add = |id: TraceId, start: u64| {
             let known = candidates.entry(id).or_insert(start);
             *known = start.min(*known);
@@ -127,12 +126,9 @@ impl Store {
             }
         }
         for held in &blocks {
-            let found = held
-                .block
-                .search(search)
-                .and_then(|numbers| newest(held, &numbers, wanted, after));
-            match found {
-                Ok(found) => found.iter().for_each(|one| add(one.id, one.start)),
+            let found = held.block.search(search);
+            match found.and_then(|numbers| held.block.starts(&numbers)) {
+                Ok(found) => found.into_iter().for_each(|(id, start)| add(id, start)),
                 Err(error) => {
                     self.note(held, &error);
                     page.unreadable += 1;
@@ -168,32 +164,6 @@ impl Store {
             self.shared.lock().quarantined += 1;
         }
     }
-}
-
-/// The newest of a block's traces that come after the cursor.
-fn newest(
-    held: &Held,
-    numbers: &[u32],
-    wanted: usize,
-    after: Option<Cursor>,
-) -> Result<Vec<Summary>, crate::block::ReadError> {
-    let mut found = Vec::new();
-    // The newest stand last.
-    for numbers in numbers.rchunks(wanted.max(64)) {
-        let summaries = held.block.summaries(numbers)?;
-        let later = summaries.into_iter().rev().filter(|one| {
-            let cursor = Cursor {
-                start: one.start,
-                id: one.id,
-            };
-            after.is_none_or(|after| cursor < after)
-        });
-        found.extend(later);
-        if found.len() >= wanted {
-            break;
-        }
-    }
-    Ok(found)
 }
 
 /// A trace in short, from all its parts.
